@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class JobsAppConfig(AppConfig):
+    name = "jobs_app"
+    verbose_name = "Holdfast"

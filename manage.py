@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""Runs Holdfast: `up` starts everything, `test` checks everything, the rest are Django's commands and ours."""
+
+import os
+import sys
+
+from project import bootstrap
+
+
+def main() -> int:
+    bootstrap.enter_environment(sys.argv)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

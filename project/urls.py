@@ -1,0 +1,9 @@
+"""The map of everything that is served."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from project.api import api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", api.urls),
+]

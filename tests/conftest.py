@@ -1,0 +1,1 @@
+"""Fixtures are nouns; each builds only what is asked for."""
