@@ -130,7 +130,7 @@ class Config(BaseSettings):
     secret_key_fallbacks: tuple[SecretStr, ...] = _variable(
         "SECRET_KEY_FALLBACKS",
         default=(),
-        description="Earlier secret keys that are still accepted, as a JSON list, while the key is being rotated. Secret.",
+        description="Earlier secret keys, as a JSON list, still accepted while the key is being rotated. Secret.",
     )
     public_url: str | None = _variable(
         "PUBLIC_URL",
