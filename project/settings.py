@@ -69,6 +69,13 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+SESSION_ENGINE = "jobs_app.sessions"
+SESSION_COOKIE_AGE = 7 * 24 * 3600
+
 STATIC_URL = "/static/"
 STATIC_ROOT = CONFIG.data / "static"
 STATICFILES_DIRS = [ROOT / "static"]
