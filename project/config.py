@@ -150,6 +150,9 @@ class Config(BaseSettings):
         description="Addresses or networks of reverse proxies whose "
         "`X-Forwarded-For` and `X-Forwarded-Proto` are believed, as a JSON list or separated by commas.",
     )
+    log_level: Literal["debug", "info", "warning", "error"] = _variable(
+        "LOG_LEVEL", default="info", description="What is logged: `debug`, `info` (each request), `warning` or `error`."
+    )
     debug: bool = _variable("DEBUG", default=False, description="Development only: detailed errors, no static cache.")
 
     @classmethod

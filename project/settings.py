@@ -5,7 +5,7 @@ from typing import Any
 
 from huey import RedisHuey, SqliteHuey
 
-from project import config
+from project import config, logs
 
 try:
     CONFIG = config.load()
@@ -36,6 +36,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "project.frame.RequestFrame",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -43,6 +44,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "project.login_gate.LoginGate",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -73,8 +75,38 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_RESET_TIMEOUT = 7 * 24 * 3600  # how long an invitation is good
+
+# `__Host-` ties a cookie to this host over https; a browser refuses the name on plain http, as on a first try at home.
+COOKIE_PREFIX = "__Host-" if CONFIG.https else ""
 SESSION_ENGINE = "jobs_app.sessions"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 SESSION_COOKIE_AGE = 7 * 24 * 3600
+SESSION_COOKIE_SECURE = CONFIG.https
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+CSRF_COOKIE_SECURE = CONFIG.https
+CSRF_COOKIE_HTTPONLY = True  # pages carry the token in hx-headers
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_FAILURE_VIEW = "project.errors.csrf_failure"
+
+SECURE_SSL_REDIRECT = False  # the proxy that ends TLS does it; a redirect here would answer the health check with 301
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.trusted_proxies else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if CONFIG.https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = CONFIG.https
+SECURE_HSTS_PRELOAD = CONFIG.https
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING = logs.configuration(CONFIG.log_level.upper())
+LOGGING_CONFIG = "logging.config.dictConfig"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = CONFIG.data / "static"

@@ -52,6 +52,12 @@ def log_in(request: HttpRequest, username: str, password: str, address: str, dev
     return user
 
 
+def confirm_password(user: User, password: str) -> bool:
+    """Before something that a borrowed session must not do; counted like a login, since it could be guessing."""
+    throttle.count(BY_ACCOUNT, user.get_username().casefold())
+    return user.check_password(password)
+
+
 def log_out(request: HttpRequest, actor: Actor) -> None:
     audit.record(actor, "logout")
     logout(request)

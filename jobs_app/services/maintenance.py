@@ -39,11 +39,13 @@ class TaskState:
 
 
 def states() -> list[TaskState]:
-    due = dict(TaskSchedule.objects.values_list("name", "due_at"))
-    return [
-        TaskState(task, due.get(name), list(TaskRun.objects.filter(name=name).order_by("-id")[:STRIP]))
-        for name, task in TASKS.items()
-    ]
+    return [state(name) for name in TASKS]
+
+
+def state(name: str) -> TaskState:
+    task = _known(name)
+    due_at = TaskSchedule.objects.filter(name=name).values_list("due_at", flat=True).first()
+    return TaskState(task, due_at, list(TaskRun.objects.filter(name=name).order_by("-id")[:STRIP]))
 
 
 def history(name: str | None = None) -> QuerySet[TaskRun]:

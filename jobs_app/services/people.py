@@ -8,12 +8,13 @@ from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.encoding import force_bytes, force_str
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from jobs_app.domain.access import SYSTEM, Actor
 from jobs_app.errors import AlreadyExistsError, InvalidError, NotFoundError
-from jobs_app.models import MustChangePassword, PersonSession
+from jobs_app.models import Membership, MustChangePassword, PersonSession
 from jobs_app.services import access, audit
 
 FIRST_NAME = "admin"
@@ -34,11 +35,18 @@ def first_login() -> tuple[str, str] | None:
     return FIRST_NAME, password
 
 
-def create(actor: Actor, username: str, password: str, *, runs_the_server: bool = False) -> User:
+def create(
+    actor: Actor, username: str, password: str, *, runs_the_server: bool = False, one_time: bool = False
+) -> User:
+    """A person with a password; a one-time password must be changed at the first login."""
     access.require_server(actor)
     user = User(username=username, is_staff=runs_the_server, is_superuser=runs_the_server)
     _set_password(user, password)
-    return _added(actor, user)
+    with transaction.atomic():
+        _added(actor, user)
+        if one_time:
+            MustChangePassword.objects.create(user=user)
+    return user
 
 
 def invite(actor: Actor, username: str) -> tuple[User, str]:
@@ -98,6 +106,10 @@ def disable(actor: Actor, username: str) -> None:
 def everyone(actor: Actor) -> Sequence[User]:
     access.require_server(actor)
     return list(User.objects.order_by("username").prefetch_related("memberships__project"))
+
+
+def memberships_of(user: User) -> QuerySet[Membership]:
+    return Membership.objects.filter(user=user).select_related("project").order_by("project__slug")
 
 
 def _added(actor: Actor, user: User) -> User:
