@@ -54,8 +54,9 @@ class RequestFrame:
 def page(request: HttpRequest, code: str, detail: str, retry_after: int | None = None) -> HttpResponse:
     """The same sentence that a program would get, in the shell."""
     status, title = problems.PROBLEMS[code]
-    template = "errors/fragment.html" if _wants_fragment(request) else "errors/problem.html"
-    context = {"status": status, "title": title, "detail": detail, "code": code, "retry_after": retry_after}
+    problem = {"status": status, "title": title, "detail": detail, "code": code}
+    context = {"problem": problem, "request_id": request.META.get("request_id", "")}
+    template = "errors/500.html" if status == HTTPStatus.INTERNAL_SERVER_ERROR else "errors/problem.html"
     response = TemplateResponse(request, template, context, status=status).render()
     patch_vary_headers(response, ["HX-Request-Type"])
     if retry_after is not None:
@@ -93,10 +94,6 @@ def _request_id(request: HttpRequest) -> str:
 
 def is_api(request: HttpRequest) -> bool:
     return request.path_info.startswith(API_PREFIX)
-
-
-def _wants_fragment(request: HttpRequest) -> bool:
-    return request.headers.get("HX-Request-Type") == "partial"
 
 
 def _as_problem(response: HttpResponseBase) -> HttpResponseBase:

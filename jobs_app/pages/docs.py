@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from jobs_app.pages.requests import PageRequest
@@ -54,5 +55,11 @@ def _page(request: PageRequest, chapter: Chapter) -> HttpResponse:
     text = chapter.path.read_text(encoding="utf-8")
     # the examples name this very server, so that they can be copied as they stand
     text = text.replace("{{server}}", request.build_absolute_uri("/").rstrip("/"))
-    context = {"chapters": chapters(), "chapter": chapter, "content": markdown.rendered(text)}
+    context = {
+        "document": {"title": chapter.title, "html": markdown.rendered(text)},
+        "pages": [
+            {"title": each.title, "url": reverse("docs-page", args=[each.name]), "current": each is chapter}
+            for each in chapters()
+        ],
+    }
     return render(request, "docs/page.html", context)

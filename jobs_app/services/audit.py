@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.models import AuditEntry, Project
@@ -21,6 +21,7 @@ class AuditFilter:
     actor: str | None = None
     action: str | None = None
     target: str | None = None
+    text: str | None = None
     after: datetime | None = None
     before: datetime | None = None
 
@@ -61,8 +62,14 @@ def entries(actor: Actor, slug: str, conditions: AuditFilter) -> QuerySet[AuditE
         found = found.filter(action=conditions.action)
     if conditions.target:
         found = found.filter(target_name__icontains=conditions.target)
+    if conditions.text:
+        found = found.filter(_mentions(conditions.text))
     if conditions.after:
         found = found.filter(at__gte=conditions.after)
     if conditions.before:
         found = found.filter(at__lt=conditions.before)
     return found.order_by("-id")
+
+
+def _mentions(text: str) -> Q:
+    return Q(actor_name__icontains=text) | Q(action__icontains=text) | Q(target_name__icontains=text)

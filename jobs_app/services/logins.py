@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs_app.domain.access import Actor, ActorKind
-from jobs_app.errors import NotFoundError, RateLimitedError, UnauthenticatedError
+from jobs_app.errors import InvalidError, NotFoundError, RateLimitedError, UnauthenticatedError
 from jobs_app.models import PersonSession
 from jobs_app.services import audit, throttle
 
@@ -52,10 +52,11 @@ def log_in(request: HttpRequest, username: str, password: str, address: str, dev
     return user
 
 
-def confirm_password(user: User, password: str) -> bool:
+def confirm_password(user: User, password: str) -> None:
     """Before something that a borrowed session must not do; counted like a login, since it could be guessing."""
     throttle.count(BY_ACCOUNT, user.get_username().casefold())
-    return user.check_password(password)
+    if not user.check_password(password):
+        raise InvalidError.at("old_password", "that is not your current password")
 
 
 def log_out(request: HttpRequest, actor: Actor) -> None:
