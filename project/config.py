@@ -249,6 +249,10 @@ class Config(BaseSettings):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=github needs HOLDFAST_GITHUB_REPO and HOLDFAST_GITHUB_TOKEN")
         if "*" in self.allowed_hosts and not self.debug:
             raise ValueError("HOLDFAST_ALLOWED_HOSTS may hold * only with HOLDFAST_DEBUG=true")
+        if self.https and not self.trusted_proxies:
+            raise ValueError(
+                "HOLDFAST_PUBLIC_URL with https needs HOLDFAST_TRUSTED_PROXIES: the address of the proxy that ends TLS"
+            )
         if self.debug and self.https:
             raise ValueError("HOLDFAST_DEBUG=true must not be served under an https HOLDFAST_PUBLIC_URL")
         return self

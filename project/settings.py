@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "project.security_headers.SecurityHeaders",
     "project.frame.RequestFrame",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -100,12 +101,13 @@ CSRF_COOKIE_HTTPONLY = True  # pages carry the token in hx-headers
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_FAILURE_VIEW = "project.errors.csrf_failure"
 
-SECURE_SSL_REDIRECT = False  # the proxy that ends TLS does it; a redirect here would answer the health check with 301
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.trusted_proxies else None
+# Which scheme a request came by is settled in the front, which believes trusted proxies alone.
+SECURE_SSL_REDIRECT = CONFIG.https
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, past the proxy
+SILENCED_SYSTEM_CHECKS = ["security.W002"]  # security_headers.py sends X-Frame-Options, on static files too
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if CONFIG.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = CONFIG.https
 SECURE_HSTS_PRELOAD = CONFIG.https
-X_FRAME_OPTIONS = "DENY"
 
 LOGGING = logs.configuration(CONFIG.log_level.upper())
 LOGGING_CONFIG = "logging.config.dictConfig"
@@ -115,7 +117,7 @@ STATIC_ROOT = CONFIG.data / "static"
 STATICFILES_DIRS = [ROOT / "static"]
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "project.static_files.StaticFiles"},
 }
 
 
