@@ -391,6 +391,8 @@ def _sqlite_database(path: Path) -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
         "CONN_MAX_AGE": 600,
+        # a file for tests too: threads of one process lock each other out of a database in memory
+        "TEST": {"NAME": str(path.with_suffix(".test.sqlite3"))},
         "OPTIONS": {
             "timeout": 5,
             "transaction_mode": "IMMEDIATE",

@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
     del os.environ[name]
@@ -11,3 +12,4 @@ for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
 DATA_DIR = tempfile.mkdtemp(prefix="holdfast-tests-")
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 os.environ["HOLDFAST_DATA_DIR"] = DATA_DIR
+Path(DATA_DIR, "static").mkdir()
