@@ -1,4 +1,4 @@
-"""What `manage.py` does before Django is there: a clone of two files, a lock of a few lines, an index on this machine."""
+"""What `manage.py` does before Django is there: a clone of two files, a short lock, an index on this machine."""
 
 import ast
 import errno
