@@ -4,6 +4,7 @@ Run by `.ci/run` before the tests: `python3 -m tests.smoke.first_steps`. The dat
 """
 
 import contextlib
+import html.parser
 import http.client
 import http.cookiejar
 import json
@@ -18,7 +19,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,7 +30,6 @@ FIRST_START, SECOND_START, STOP = (
     30,
 )  # seconds; the second start is promised in 3 on a machine with nothing to do
 LOGIN = re.compile(r"^\s*(?:First login:|Login)\s+(\S+)\s+(?:/|Password)\s+(\S+)", re.MULTILINE)
-FORM_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 NEW_PASSWORD = "a-longer-one-of-the-newcomers-own"
 
 
@@ -132,25 +132,43 @@ def printed_login(output: Path) -> tuple[str, str]:
 
 def log_in(address: str, name: str, password: str) -> None:
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-    landed = send_form(browser, f"{address}/login/", username=name, password=password)
-    if "password" in landed:
-        passwords = {"old_password": password, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
-        landed = send_form(browser, landed, **passwords)
+    landed = fill_in(browser, f"{address}/login/", lambda field: name if field == "username" else password)
+    if "password" in landed:  # the printed one is for one time
+        fill_in(browser, landed, lambda field: password if field.startswith("old") else NEW_PASSWORD)
     with browser.open(f"{address}/account/", timeout=10) as page:
         assert page.url == f"{address}/account/", f"not logged in, but led to {page.url}"
         assert name in page.read().decode(), "the account page names who is logged in"
     say(f"logged in as {name}, with a password of one's own")
 
 
-def send_form(browser: urllib.request.OpenerDirector, address: str, **fields: str) -> str:
-    """Where the answer to the filled-in form leads."""
+def fill_in(browser: urllib.request.OpenerDirector, address: str, fill: Callable[[str], str]) -> str:
+    """Where the answer to the page's form leads."""
     with browser.open(address, timeout=10) as page:
-        token = FORM_TOKEN.search(page.read().decode())
-    assert token, f"{address} has no form"
-    body = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode()
+        form = Form(page.read().decode())
+    assert form.blank, f"{address} has no form to fill in"
+    body = urllib.parse.urlencode(form.hidden | {field: fill(field) for field in form.blank}).encode()
     with browser.open(urllib.request.Request(address, body, {"Referer": address}), timeout=10) as answer:
         assert answer.url != address, f"{address} did not accept the form"
         return str(answer.url)
+
+
+class Form(html.parser.HTMLParser):
+    """The fields of a page: hidden ones with their values, and those for a name or a password."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.hidden: dict[str, str] = {}
+        self.blank: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if tag != "input" or "name" not in found:
+            return
+        if found.get("type") == "hidden":
+            self.hidden[found["name"]] = found.get("value", "")
+        elif found.get("type") == "password" or found["name"] == "username":
+            self.blank.append(found["name"])
 
 
 def make_token(data: Path) -> str:
