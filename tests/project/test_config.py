@@ -74,7 +74,7 @@ WRONG_TOGETHER: list[tuple[dict[str, str], str]] = [
     ({"HOLDFAST_STORAGES": '{"default": {"provider": "object"}}'}, "HOLDFAST_STORAGE_PROVIDER=local"),
     ({"HOLDFAST_ALLOWED_HOSTS": "*"}, "HOLDFAST_DEBUG"),
     ({"HOLDFAST_DEBUG": "true", "HOLDFAST_PUBLIC_URL": "https://host"}, "HOLDFAST_PUBLIC_URL"),
-    ({"HOLDFAST_GITHUB_TOKEN": CANARY, "ACM2_GITHUB_TOKEN": f"{CANARY}2"}, "HOLDFAST_GITHUB_TOKEN and ACM2_GITHUB_TOKEN"),
+    ({"HOLDFAST_GITHUB_TOKEN": CANARY, "ACM2_GITHUB_TOKEN": f"{CANARY}2"}, "HOLDFAST_GITHUB_TOKEN and ACM2_GITHUB"),
     ({"HOLDFAST_DEBUGG": "true"}, "HOLDFAST_DEBUGG is not a variable of Holdfast; did you mean HOLDFAST_DEBUG?"),
     ({"holdfast_debug": "true"}, "holdfast_debug is not a variable of Holdfast; did you mean HOLDFAST_DEBUG?"),
 ]  # fmt: skip

@@ -89,7 +89,11 @@ def _pytest(arguments: list[str], browser: str | None, failed: list[str]) -> int
     else:
         command.append(f"--ignore={BROWSER_TESTS}")
         notices.append(f"{NO_CHROMIUM}.")
-    process = subprocess.Popen(command, cwd=ROOT, env=environ | {NOTICES: "\n".join(notices)})
+    return _to_its_end(command, environ | {NOTICES: "\n".join(notices)})
+
+
+def _to_its_end(command: list[str], environ: dict[str, str]) -> int:
+    process = subprocess.Popen(command, cwd=ROOT, env=environ)
     # Ctrl-C reaches both from the terminal: pytest ends with its summary, this one waits for it
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
