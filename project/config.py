@@ -315,16 +315,15 @@ class Config(BaseSettings):
 
     @cached_property
     def data(self) -> Path:
-        return (ROOT / self.data_dir.expanduser()).resolve()
+        return _beside_manage_py(self.data_dir)
 
     @property
     def records_root(self) -> Path:
-        return self.jobs_dir.expanduser().resolve() if self.jobs_dir else self.data / "records"
+        return _beside_manage_py(self.jobs_dir) if self.jobs_dir else self.data / "records"
 
     @property
     def files_root(self) -> Path:
-        root = self.local_storage_root
-        return root.expanduser().resolve() if root else self.data / "files"
+        return _beside_manage_py(self.local_storage_root) if self.local_storage_root else self.data / "files"
 
     @property
     def hosts(self) -> list[str]:
@@ -510,6 +509,11 @@ def _can_hold_files(folder: Path) -> bool:
         return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
     except OSError:  # above it stands something that may not be entered, or a name that is too long
         return False
+
+
+def _beside_manage_py(folder: Path) -> Path:
+    """Not in the folder where a command happens to be typed."""
+    return (ROOT / folder.expanduser()).resolve()
 
 
 def _sqlite_path(path: str, default: Path) -> Path:

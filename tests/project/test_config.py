@@ -271,6 +271,11 @@ class TestEnvFile:
 
 
 class TestFolders:
+    def test_relative_ones_lie_beside_manage_py(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        made = load({"HOLDFAST_DATA_DIR": "d", "HOLDFAST_JOBS_DIR": "j", "HOLDFAST_LOCAL_STORAGE_ROOT": "f"})
+        assert (made.data, made.records_root, made.files_root) == tuple(config.ROOT / name for name in "djf")
+
     def test_a_file_in_place_of_the_data_folder(self, tmp_path: Path) -> None:
         (tmp_path / "data").touch()
         folder = tmp_path / "data" / "deeper"
