@@ -1,8 +1,8 @@
 """Who waits for a change hears of it: one poller a process reads cheap change counters and tells any number of event
 streams and long polls. Two hundred streams cost one poll; nobody waiting costs none.
 
-A topic is `<project>/<noun>`. Subscribe first and look afterwards: what changes from then on is told, a change just
-before may be told as well, and several changes become one.
+A topic is `<project>/<noun>`, or `/<noun>` for one of the whole server. Subscribe first and look afterwards: what
+changes from then on is told, a change just before may be told as well, and several changes become one.
 
     async with hub.subscribe(["acme/jobs"], caller) as changes:
         while caller.is_open:
@@ -33,7 +33,7 @@ ReadCounters = Callable[[Collection[str]], Mapping[str, int]]
 INTERVAL = 0.1
 LONGEST_INTERVAL = 2.0
 MOST_TOPICS = 50
-TOPIC = re.compile(r"[a-z0-9-]{1,63}/[a-z0-9][a-z0-9_:.-]{0,127}", re.ASCII)
+TOPIC = re.compile(r"[a-z0-9-]{0,63}/[a-z0-9][a-z0-9_:.-]{0,127}", re.ASCII)
 
 
 class Changes:

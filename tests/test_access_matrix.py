@@ -153,8 +153,10 @@ def call(client: Client, route: Route, path: str, token: str | None = None) -> H
         body = json.dumps(route.body) if route.body is not None else ""
         response = client.generic(route.method, path, body, "application/json", headers=headers)
     else:
-        response = client.generic(route.method, path, "", headers=headers) if route.method == "GET" else client.post(
-            path, route.body or {}, headers=headers
+        response = (
+            client.generic(route.method, path, "", headers=headers)
+            if route.method == "GET"
+            else client.post(path, route.body or {}, headers=headers)
         )
     assert isinstance(response, HttpResponse)
     return response
@@ -218,7 +220,9 @@ def test_those_who_run_the_server_get_in_everywhere(route: Route, world: World) 
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.is_api], ids=lambda route: f"{route.method} /{route.path}")
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.is_api], ids=lambda route: f"{route.method} /{route.path}"
+)
 def test_a_token_gets_in_where_its_scope_reaches(route: Route, scope: Scope, world: World) -> None:
     response = call(Client(), route, address(route, world), make_token(world.project, scope))
     if route.needs in {TOKEN_HOLDER, EVERYBODY, scope}:
@@ -227,13 +231,17 @@ def test_a_token_gets_in_where_its_scope_reaches(route: Route, scope: Scope, wor
         assert response.status_code == 403
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.is_api and route.in_project], ids=lambda r: f"{r.method} /{r.path}")
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.is_api and route.in_project], ids=lambda r: f"{r.method} /{r.path}"
+)
 def test_a_foreign_token_finds_nothing(route: Route, world: World) -> None:
     response = call(Client(), route, address(route, world), make_token(world.foreign))
     assert response.status_code == 404
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if not route.is_api], ids=lambda r: f"{r.method} /{r.path}")
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if not route.is_api], ids=lambda r: f"{r.method} /{r.path}"
+)
 def test_a_token_opens_no_page(route: Route, world: World) -> None:
     if route.needs == EVERYBODY:
         return

@@ -1,6 +1,7 @@
 """A child hears of its parent's end by a pipe that only the parent holds open: the one way that works on every system,
 for an orderly stop (the parent closes it) and for a parent that was killed (its system does)."""
 
+import _thread
 import os
 import signal
 import sys
@@ -28,6 +29,16 @@ def watch_pipe(pipe: Connection, at_end: Callable[[], None], deadline: float) ->
         _stop_this_process(deadline)
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+def interrupt_main_thread() -> None:
+    """As Ctrl-C does, and so that a wait without end notices."""
+    if sys.platform == "win32":
+        _thread.interrupt_main()
+    else:
+        ident = threading.main_thread().ident
+        assert ident is not None
+        signal.pthread_kill(ident, signal.SIGINT)
 
 
 def _read(descriptor: int) -> bytes:

@@ -5,7 +5,6 @@ python -m project.serving.server --host 127.0.0.1 --port 8000 --workers 1
 
 import argparse
 import asyncio
-import os
 import sys
 import threading
 from functools import partial
@@ -73,21 +72,10 @@ def _load(workers_end: Connection, our_end: Connection) -> Any:
     """In each worker, before it serves: Django, the front, the shortcut, the lifeline."""
     # under fork the worker holds the writing end too, and would never see it close
     our_end.close()
-    import django
-
-    django.setup()
-    from django.conf import settings
-
-    from project.serving.front import Front
+    from project.asgi import application
     from project.serving.shortcut import install
 
-    front = Front(
-        asyncio.get_event_loop(),
-        threads=THREADS,
-        trusted_proxies=settings.CONFIG.trusted_proxies,
-        body_limit=settings.BODY_LIMIT,
-        body_limits=settings.BODY_LIMITS,
-    )
+    front = application(asyncio.get_event_loop(), THREADS)
     install(front)
     lifeline.watch_pipe(workers_end, front.stop, STOP_DEADLINE)
     return front
@@ -114,7 +102,6 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--lifeline", action="store_true", help="stop when standard input ends")
     options = parser.parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     _raise_file_limit()
     server = Server(options.host, options.port, options.workers)
     if options.lifeline:
