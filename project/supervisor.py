@@ -23,6 +23,8 @@ LONGEST_PAUSE = 30.0
 # who lived this long did start; who did not is held back longer each time
 STEADY_AFTER = 10.0
 MANY_DEATHS = 5
+# a signal that comes just before a wait begins is handled when the wait ends
+LONGEST_DEAFNESS = 0.25
 STOP_DEADLINE = 15.0
 LAST_WARNING = 3.0
 if sys.platform == "win32":
@@ -80,7 +82,7 @@ class Supervisor:
             self._attend(0.05)
         return False
 
-    def _attend(self, longest: float = 3600.0) -> None:
+    def _attend(self, longest: float = LONGEST_DEAFNESS) -> None:
         now = time.monotonic()
         pauses = [child.due - now for child in self._children if child.due is not None]
         try:
@@ -112,8 +114,9 @@ class Supervisor:
 
     def _pass_on(self, name: str, output: IO[bytes]) -> None:
         width = max(len(child.name) for child in self._children)
-        for line in output:
-            self._say(f"{name:<{width}}  {line.decode(errors='replace').rstrip()}")
+        with output:
+            for line in output:
+                self._say(f"{name:<{width}}  {line.decode(errors='replace').rstrip()}")
 
     def _await_end(self, child: Child, process: "subprocess.Popen[bytes]") -> None:
         process.wait()

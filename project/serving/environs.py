@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from project.serving.refusals import UnreadableRequestError
+from project.serving.refusals import HeadTooLargeError, UnreadableRequestError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Scope = dict[str, Any]
@@ -22,6 +22,7 @@ FORWARDED = (
     "HTTP_X_FORWARDED_PORT",
     "HTTP_X_REAL_IP",
 )
+LARGEST_HEAD = 32 * 1024
 NAMES: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 
@@ -88,7 +89,11 @@ def has_body(environ: dict[str, Any]) -> bool:
 
 
 def _add_headers(environ: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
+    size = 0
     for raw_name, raw_value in headers:
+        size += len(raw_value) + len(raw_name)
+        if size > LARGEST_HEAD:
+            raise HeadTooLargeError(LARGEST_HEAD)
         name = NAMES.get(raw_name) or _learn(raw_name)
         value = raw_value.decode("latin-1")
         if not name:

@@ -14,6 +14,14 @@ class UnreadableRequestError(RefusedError):
     """The head of the request has no single meaning; the text says why."""
 
 
+class HeadTooLargeError(RefusedError):
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "content_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"All headers together may have at most {limit:,} bytes.")
+
+
 class BodyCutOffError(RefusedError):
     def __init__(self) -> None:
         super().__init__("The body ended before it was whole.")

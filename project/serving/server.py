@@ -23,14 +23,15 @@ from project.serving import lifeline
 THREADS = 16
 CONNECTIONS = 16384
 STOP_DEADLINE = 10
-LARGEST_HEAD = 64 * 1024
+# where granian itself stops reading; what a head may really have is said in environs.py
+LARGEST_BUFFER = 64 * 1024
 SLOWEST_HEAD_MILLISECONDS = 30_000
 
 
 class Server(MPServer):
     """Workers hang on a pipe: closed by `shutdown`, or by the death of this process, it tells them to wind down."""
 
-    def __init__(self, host: str, port: int, workers: int) -> None:
+    def __init__(self, host: str, port: int, workers: int, stop_deadline: int = STOP_DEADLINE) -> None:
         super().__init__(
             "project.serving",
             host,
@@ -43,16 +44,19 @@ class Server(MPServer):
             websockets=False,
             backlog=2048,
             backpressure=CONNECTIONS,
-            http1_settings=HTTP1Settings(header_read_timeout=SLOWEST_HEAD_MILLISECONDS, max_buffer_size=LARGEST_HEAD),
+            http1_settings=HTTP1Settings(header_read_timeout=SLOWEST_HEAD_MILLISECONDS, max_buffer_size=LARGEST_BUFFER),
             log_level=LogLevels.warning,
             respawn_failed_workers=True,
-            workers_kill_timeout=STOP_DEADLINE,
+            workers_kill_timeout=stop_deadline,
             blocking_threads_idle_timeout=600,
         )
+        self._stop_deadline = stop_deadline
         self._workers_end, self._our_end = Pipe(duplex=False)
 
     def run(self) -> None:
-        self.serve(target_loader=partial(_load, self._workers_end, self._our_end), wrap_loader=False)
+        self.serve(
+            target_loader=partial(_load, self._workers_end, self._our_end, self._stop_deadline), wrap_loader=False
+        )
 
     def stop(self) -> None:
         """From any thread."""
@@ -68,7 +72,7 @@ class Server(MPServer):
         super().shutdown(exit_code)  # type: ignore[no-untyped-call] # granian's own
 
 
-def _load(workers_end: Connection, our_end: Connection) -> Any:
+def _load(workers_end: Connection, our_end: Connection, stop_deadline: int) -> Any:
     """In each worker, before it serves: Django, the front, the shortcut, the lifeline."""
     # under fork the worker holds the writing end too, and would never see it close
     our_end.close()
@@ -77,7 +81,7 @@ def _load(workers_end: Connection, our_end: Connection) -> Any:
 
     front = application(asyncio.get_event_loop(), THREADS)
     install(front)
-    lifeline.watch_pipe(workers_end, front.stop, STOP_DEADLINE)
+    lifeline.watch_pipe(workers_end, front.stop, stop_deadline)
     return front
 
 
@@ -100,10 +104,11 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--stop-deadline", type=int, default=STOP_DEADLINE, help="seconds for what runs to finish")
     parser.add_argument("--lifeline", action="store_true", help="stop when standard input ends")
     options = parser.parse_args()
     _raise_file_limit()
-    server = Server(options.host, options.port, options.workers)
+    server = Server(options.host, options.port, options.workers, options.stop_deadline)
     if options.lifeline:
         threading.Thread(target=lifeline.watch_stdin, args=(server.stop,), daemon=True).start()
     server.run()

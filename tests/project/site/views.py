@@ -106,7 +106,13 @@ def mark(request: HttpRequest, name: str) -> HttpResponse:
 def connections(request: HttpRequest) -> HttpResponse:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return JsonResponse({"connection": id(connection.connection), "thread": threading.get_ident()})
+    return JsonResponse(
+        {
+            "connection": id(connection.connection),
+            "thread": threading.get_ident(),
+            "name": threading.current_thread().name,
+        }
+    )
 
 
 def fails(request: HttpRequest) -> HttpResponse:
