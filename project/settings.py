@@ -130,3 +130,10 @@ def _queue() -> SqliteHuey | RedisHuey:
 
 
 HUEY = _queue()
+
+# Bytes of a request's body, counted in the front before any view runs; the first pattern that matches decides.
+BODY_LIMIT = 10 * 1024 * 1024
+BODY_LIMITS = {
+    r"/api/v1/projects/[^/]+/(storages|jobs)/[^/]+/files/": 1024 * 1024 * 1024,
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
