@@ -33,6 +33,7 @@ ReadCounters = Callable[[Collection[str]], Mapping[str, int]]
 INTERVAL = 0.1
 LONGEST_INTERVAL = 2.0
 MOST_TOPICS = 50
+VITAL = frozenset({"consumers", "health"})  # what the bar and the banners of every page show
 TOPIC = re.compile(r"[a-z0-9-]{0,63}/[a-z0-9][a-z0-9_:.-]{0,127}", re.ASCII)
 
 
@@ -170,7 +171,7 @@ class _Turn:
 
 
 def view(hub: Hub, authorise: Callable[[HttpRequest, str], bool]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """The page `/live/?topics=acme/jobs,acme/workers`: an event named after the noun for each change. `authorise` is
+    """The page `/live/?topics=acme/jobs,acme/workers`: an event for each change, with its noun. `authorise` is
     asked about every project once, when the stream opens; who may not see one learns only that it is not there."""
 
     @require_GET
@@ -198,11 +199,11 @@ async def _follow(hub: Hub, topics: frozenset[str], last: Mapping[str, int], cal
 
 
 def _events(changed: Collection[str], changes: Changes) -> list[Event]:
+    """What `static/js/live.js` reads: the nouns that changed, each with the number of rows known to be new."""
+    nouns = {topic.partition("/")[2] for topic in changed}
     id_ = ".".join(str(changes.values[topic]) for topic in sorted(changes.topics))
-    return [
-        Event(json.dumps({"topic": topic, "value": changes.values[topic]}), name=topic.partition("/")[2], id=id_)
-        for topic in sorted(changed)
-    ]
+    events = [Event(json.dumps({"topics": dict.fromkeys(sorted(nouns), 0)}), id=id_)] if nouns else []
+    return [*events, Event("", name="vitals", id=id_)] if nouns & VITAL else events
 
 
 def _values_of(id_: str, topics: frozenset[str]) -> dict[str, int]:
