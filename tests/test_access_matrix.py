@@ -203,7 +203,7 @@ def test_a_stranger_finds_nothing(route: Route, world: World) -> None:
     response = call(client, route, address(route, world, user))
     if route.in_project or route.needs == HIDDEN:
         assert response.status_code == 404
-        assert world.project.name.encode() not in b"".join(response)  # type: ignore[arg-type]
+        assert world.project.name.encode() not in b"".join(response)
     elif route.needs == SERVER or route.path == "metrics":
         assert response.status_code == 403
     else:
