@@ -19,7 +19,11 @@ IMPORT = re.compile(r'@import url\("(?P<path>[^"]+)"\) layer\((?P<layer>[a-z]+)\
 class StaticFiles(CompressedManifestStaticFilesStorage):
     """Whitenoise's storage, with the imports of the entry put in place and module imports renamed too."""
 
-    support_js_module_import_aggregation = True
+    # ours only: in a script of somebody else, an import may stand in a comment
+    patterns = (
+        *CompressedManifestStaticFilesStorage.patterns,
+        ("js/*.js", CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns[1]),
+    )
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[Any]:
         if ENTRY in paths and not dry_run:
