@@ -1,4 +1,7 @@
-"""`/styleguide/`: every component in every state, with hostile and overlong content. For staff, and everybody in debug mode."""
+"""`/styleguide/`: every component in every state, with hostile and overlong content.
+
+For staff, and in debug mode for everybody.
+"""
 
 import math
 from dataclasses import dataclass
@@ -207,7 +210,7 @@ FILTERS = {
         }
     ],
 }
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "id": 9007199254740993,
     "ratio": 0.1,
     "missing": None,

@@ -1,7 +1,8 @@
 """The repeated things of every page as tags; each draws `templates/components/_<name>.html`.
 
-`{% badge state %}` `{% icon "jobs" %}` `{% when moment %}` `{% copy text "Copy the id" %}` `{% code text %}` `{% json value %}`
-`{% amount done total %}` `{% level value maximum %}` `{% crumb label url %}` `{% field form.name %}` `{% columns "Name | Role" %}`
+`{% badge state %}` `{% icon "jobs" %}` `{% when moment %}` `{% copy text "Copy the id" %}` `{% code text %}`
+`{% json value %}` `{% amount done total %}` `{% level value maximum %}` `{% crumb label url %}` `{% field form.name %}`
+`{% columns "Name | Role" %}` `{% navigation as groups %}`
 """
 
 import json as json_text

@@ -7,6 +7,12 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.conftest import Visitor
 
+EARLY = """new MutationObserver((_, me) => {
+    if (!document.body) return;
+    window.early = document.documentElement.dataset.theme;
+    me.disconnect();
+}).observe(document, {childList: true, subtree: true})"""
+
 
 def test_the_policy_is_strict_and_obeyed(visit: Visitor) -> None:
     opened = visit("/styleguide/")
@@ -45,9 +51,7 @@ def test_a_chosen_theme_is_there_before_the_first_paint(visit: Visitor) -> None:
     page.get_by_role("button", name="Dark").click()
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
     # the body has not been parsed yet when the blocking script has already run
-    page.add_init_script(
-        "new MutationObserver((_, me) => { if (document.body) { window.early = document.documentElement.dataset.theme; me.disconnect(); } }).observe(document, {childList: true, subtree: true})"
-    )
+    page.add_init_script(EARLY)
     page.reload()
     assert page.evaluate("window.early") == "dark"
     page.get_by_role("button", name="Theme").click()
