@@ -72,7 +72,7 @@ class Hub:
         self._poller: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._nudged = asyncio.Event()
-        self._turns: dict[Hashable, _Turn] = {}
+        self._turns: dict[tuple[frozenset[str], Hashable], _Turn] = {}
 
     @contextlib.asynccontextmanager
     async def subscribe(self, topics: Iterable[str], caller: Caller) -> AsyncIterator[Changes]:
@@ -97,20 +97,14 @@ class Hub:
         """For many who wait for the same scarce thing: tries in the order of arrival, one after the other, and tries
         no more once somebody found nothing and nothing changed since. A thousand waiting claims and one new job make
         two attempts, not a thousand."""
-        turn = self._turns.setdefault(key, _Turn())
-        turn.users += 1
-        try:
-            async with turn.lock:
-                seen = dict(changes.values)
-                if turn.empty_at == seen:
-                    return None
-                found = await attempt()
-                turn.empty_at = seen if found is None else None
-                return found
-        finally:
-            turn.users -= 1
-            if not turn.users:
-                self._turns.pop(key, None)
+        turn = self._turns.setdefault((changes.topics, key), _Turn())
+        async with turn.lock:
+            seen = dict(changes.values)
+            if turn.empty_at == seen:
+                return None
+            found = await attempt()
+            turn.empty_at = seen if found is None else None
+            return found
 
     async def _know(self, changes: Changes, in_thread: InThread) -> None:
         """Where its topics stand before anything more can change unseen."""
@@ -134,6 +128,8 @@ class Hub:
             if not remaining:
                 del self._subscribers[topic]
                 self._values.pop(topic, None)
+        # whoever is in a turn subscribes to its topics, so no turn goes while it is used
+        self._turns = {place: turn for place, turn in self._turns.items() if place[0] <= self._subscribers.keys()}
         if not self._subscribers and self._poller is not None:
             self._poller.cancel()
             self._poller = None
@@ -166,7 +162,6 @@ class Hub:
 class _Turn:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.users = 0
         self.empty_at: dict[str, int] | None = None
 
 
