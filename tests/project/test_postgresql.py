@@ -19,8 +19,8 @@ LONGEST = 300
 def database_url(tmp_path: Path) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs grumbles on import where there is no XDG_RUNTIME_DIR
-        import pgserver
-    server = pgserver.get_server(tmp_path / "postgresql")
+        from pgserver.postgres_server import get_server
+    server = get_server(tmp_path / "postgresql")
     yield server.get_uri()
     server.cleanup()
 
