@@ -1,7 +1,5 @@
 """Every answer carries the headers; what a view sets itself stays."""
 
-import asyncio
-
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from project.security_headers import CONTENT_SECURITY_POLICY, HEADERS, SecurityHeaders
@@ -31,15 +29,3 @@ def test_what_a_view_set_itself_stays() -> None:
     response = SecurityHeaders(lambda _: HttpResponse(headers=own))(HttpRequest())
     assert isinstance(response, HttpResponseBase)
     assert {name: response.headers[name] for name in own} == own
-
-
-def test_it_serves_async_too() -> None:
-    async def view(_: HttpRequest) -> HttpResponse:
-        return HttpResponse()
-
-    async def ask() -> HttpResponseBase:
-        answer = SecurityHeaders(view)(HttpRequest())
-        assert not isinstance(answer, HttpResponseBase)
-        return await answer
-
-    assert asyncio.run(ask()).headers["X-Content-Type-Options"] == "nosniff"
