@@ -1,23 +1,24 @@
 """A real browser against a live server. `visit` opens pages; whatever the browser complains about fails the test."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from django.conf import LazySettings
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client, override_settings
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from project import chromium
+
 QUIET = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -33,31 +34,34 @@ def browser() -> Iterator[Browser]:
     """One browser while tests of this folder run, and none afterwards: Playwright keeps an event loop running in the
     thread it is called from, in which no other test could use one, nor Django its database without being allowed to.
     """
+    program = _program()
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     try:
         with sync_playwright() as playwright:
-            started = _start(playwright)
+            started = _start(playwright, program)
             yield started
             started.close()
     finally:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-def _start(playwright: Playwright) -> Browser:
-    """The browser named by CHROMIUM, the system's, or Playwright's own."""
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+def _start(playwright: Playwright, program: Path) -> Browser:
     # as root (containers) Chromium refuses to start with its sandbox
     arguments = [*QUIET, *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])]
-    try:
-        return playwright.chromium.launch(executable_path=found, args=arguments)
-    except Error as error:
+    return playwright.chromium.launch(executable_path=program, args=arguments)
+
+
+def _program() -> Path:
+    """A missing browser is a failure where it counts, and elsewhere a skip that says what to do."""
+    program = chromium.find()
+    if program is None:
         reason = (
-            f"No browser starts ({found or 'none of ' + ', '.join(NAMES)}): {error.message.splitlines()[0]}. "
-            "Install Chromium, name one in CHROMIUM, or run: python3 -m playwright install chromium"
+            f"No Chromium starts here. Install one, name it in {chromium.VARIABLE}, or run: playwright install chromium"
         )
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+    return program
 
 
 @pytest.fixture(scope="package")
@@ -98,7 +102,7 @@ def eventually(page: Page, expression: str) -> None:
 
 @pytest.fixture
 def visit(
-    browser: Browser, collected: dict[str, Any], live_server: LiveServer, settings: LazySettings
+    browser: Browser, collected: dict[str, Any], live_server: LiveServer, settings: Settings
 ) -> Iterator[Visitor]:
     """`visit("/styleguide/", width=360, theme="dark", javascript=False)`; logged in as staff unless `guest=True`."""
     settings.ROOT_URLCONF = "tests.browser.preview"

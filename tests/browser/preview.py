@@ -14,6 +14,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils.safestring import mark_safe
 
 from jobs_app.pages import styleguide
 from jobs_app.pages.styleguide import FILTERS, HOSTILE, LONG
@@ -223,13 +224,13 @@ SAMPLES = {
     "docs": Sample(
         "docs/page.html",
         {
-            "document": {"title": "Quick start", "html": "Read the table."},
+            "document": {"title": "Quick start", "html": mark_safe("<h1>Quick start</h1><p>Read the table.</p>")},
             "pages": [
                 {"title": "Quick start", "url": "?", "current": True},
                 {"title": LONG, "url": "?", "current": False},
             ],
         },
-        {"document": {"title": "Nothing", "html": ""}, "pages": []},
+        {"document": {"title": "Nothing", "html": mark_safe("<h1>Nothing</h1>")}, "pages": []},
     ),
     "403": Sample(
         "errors/403.html", {}, {"frame": "shell_bare.html", "problem": {"title": "Not allowed", "detail": HOSTILE}}

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from django.conf import LazySettings
 from django.core.management import call_command
+from pytest_django import Settings
 
 from project.static_files import bundle
 
@@ -24,7 +24,7 @@ def test_an_import_inside_an_import_is_refused() -> None:
         bundle('@import url("y.css") layer(b);', lambda _: "@import url('z.css');")
 
 
-def test_what_is_collected_is_whole(tmp_path: Path, settings: LazySettings) -> None:
+def test_what_is_collected_is_whole(tmp_path: Path, settings: Settings) -> None:
     settings.STATIC_ROOT = tmp_path
     settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": "project.static_files.StaticFiles"}}
     call_command("collectstatic", interactive=False, verbosity=0, ignore=["admin", "ninja"])
