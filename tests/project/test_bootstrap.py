@@ -184,6 +184,22 @@ def test_killed_in_the_middle_is_made_anew_by_the_next_command(clone: Clone, ind
     assert not half_made.exists()
 
 
+def test_from_the_first_change_on_it_counts_as_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "FOLDER", tmp_path)
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / "holdfast.json")
+    monkeypatch.setattr(bootstrap, "_is_sound", lambda stamp: True)
+    bootstrap._write_stamp({"finished": True, "packages": ["taken-away"]})
+    seen = {}
+
+    def pip(self: object, action: str, *options: str) -> None:
+        seen[action] = bootstrap._read_stamp()["finished"]
+
+    monkeypatch.setattr(bootstrap._Work, "_pip", pip)
+    bootstrap._Work(bootstrap.RUNTIME_LOCK, keep_open=0).run()
+    assert seen == {"download": True, "uninstall": False, "install": False}
+    assert bootstrap._read_stamp()["finished"] is True
+
+
 def test_a_damaged_stamp_is_no_stamp(clone: Clone) -> None:
     assert clone.answer("up")
     stamp = clone.root / ".venv" / "holdfast.json"
@@ -211,6 +227,8 @@ def test_a_moved_folder_and_a_removed_python_are_repaired(clone: Clone) -> None:
     assert clone.answer("up")
     clone.root = clone.root.rename(clone.root.with_name("moved"))
     assert clone.answer("up")["prefix"] == clone.inside
+    pip = clone.root / ".venv" / "bin" / "pip"
+    assert clone.inside in pip.read_text(), "programs name their interpreter by its place"
 
     python = clone.root / ".venv" / "bin" / "python"
     python.unlink()
