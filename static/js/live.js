@@ -39,7 +39,10 @@ function news(topic, created) {
   announce(`${created} new`);
 }
 
-function show(state) {
+let shown = "off";
+
+function show(state = shown) {
+  shown = state;
   for (const mark of document.querySelectorAll("[data-live-state]")) {
     mark.hidden = mark.dataset.liveState !== state;
   }
@@ -80,6 +83,7 @@ document.addEventListener("click", (event) => {
   scrollTo({ top: 0 });
   setTimeout(flush);
 });
+document.addEventListener("htmx:after:swap", () => show());
 document.addEventListener("htmx:after:swap", () => atTop() && document.querySelectorAll("[data-news]").forEach((button) => { button.hidden = true; }));
 // an answer that was under way when somebody selected a row comes too late
 document.addEventListener("htmx:before:swap", (event) => {

@@ -259,6 +259,11 @@ def _nothing(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     return HttpResponse("<!doctype html><html lang=en><title>Elsewhere</title><h1>Elsewhere</h1>")
 
 
+def _silent(request: HttpRequest) -> HttpResponse:
+    """To a stream of events: do not ask again."""
+    return HttpResponse(status=204)
+
+
 def _refused(request: HttpRequest) -> HttpResponse:
     return HttpResponse("<p data-sentence>The storage archive is full.</p>", status=507)
 
@@ -268,6 +273,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("styleguide/", styleguide.show, name="styleguide"),
     path("refused/", _refused),
+    path("live/", _silent, name="live"),
+    path("vitals/", _silent, name="vitals"),
     path("", _nothing, name="home"),
     path("login/", _view("login", "full"), name="login"),
     path("logout/", _nothing, name="logout"),
