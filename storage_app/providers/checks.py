@@ -14,11 +14,13 @@ from storage_app.providers.types import FileChange, FileDelete, FileWrite
 HashOf: TypeAlias = Callable[[HashKind], str]  # of the content that is there now
 
 
-def settle(change: FileChange, content_hash: str, native: HashKind, actual: HashOf | None) -> bool:
+def settle(
+    change: FileChange, content_hash: str, native: HashKind, actual: HashOf | None, *, other_size: bool = False
+) -> bool:
     """Whether anything is to do; raises where the change may not be.
 
     `content_hash` is of the content to be written, in the provider's own kind (for a delete: ""). `actual` hashes what
-    is there now; None: there is no file.
+    is there now; None: there is no file. `other_size`: known to differ, so that nothing needs to be hashed for that.
     """
     if isinstance(change, FileDelete):
         return _settle_delete(change, native, actual)
@@ -29,7 +31,7 @@ def settle(change: FileChange, content_hash: str, native: HashKind, actual: Hash
     if not change.overwrite:
         raise errors.already_exists(change.path)
     _check_expected(change, native, actual)
-    return actual(native) != content_hash
+    return other_size or actual(native) != content_hash
 
 
 def refuse_what_is_in_the_way(
