@@ -35,7 +35,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, Sequence
 from types import TracebackType
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 from storage_app import globs, hashes, paths
 from storage_app.hashes import HashKind
@@ -60,8 +60,8 @@ MOST_VERSIONS: Final = 1000
 
 
 class StorageProvider(ABC):
-    provider_name: ClassVar[str]
-    hash_kind: ClassVar[HashKind] = HashKind.SHA256
+    provider_name: str
+    hash_kind: HashKind = HashKind.SHA256
 
     def __init__(self) -> None:
         self._closed = False

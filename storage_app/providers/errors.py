@@ -66,7 +66,7 @@ def conflict(path: str, expected: str | None, actual: str | None) -> StorageErro
 
 def in_the_way(path: str, other: str) -> StorageError:
     """A name cannot be a file and a folder at once."""
-    message = "A folder has this name." if other == path else f"{other} is a file, not a folder."
+    message = "A folder has this name." if other == path else "A file has the name of a folder that it lies in."
     return StorageError(StorageErrorCode.CONFLICT, message, path, {"reason": "in_the_way", "other": other})
 
 

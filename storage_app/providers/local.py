@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import ClassVar, Final, ParamSpec, Protocol, TypeVar
+from typing import Final, ParamSpec, Protocol, TypeVar
 
 from storage_app.providers.base import StorageProvider
 from storage_app.providers.errors import StorageError, StorageErrorCode
@@ -37,7 +37,7 @@ AUTHOR: Final = "Holdfast"
 
 
 class LocalStorageProvider(StorageProvider):
-    provider_name: ClassVar[str] = "local"
+    provider_name = "local"
 
     def __init__(self, *, root_path: str | Path, create_root: bool = True, lock_timeout: float = LOCK_TIMEOUT) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from storage_app import hashes, paths
 from storage_app.hashes import HashKind
@@ -29,7 +29,7 @@ AUTHOR: Final = "Holdfast"
 class MemoryStorageProvider(StorageProvider):
     """Safe for threads, gone with the process."""
 
-    provider_name: ClassVar[str] = "memory"
+    provider_name = "memory"
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,12 +1,16 @@
-"""`record_store` builds only the backend asked for. A store may be shared by tests: each has a project of its own."""
+"""`record_store` and `provider` build only the backend asked for. A record store may be shared by tests: each has a
+project of its own. A provider is empty.
+"""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from storage_app.providers import StorageProvider
 from storage_app.records.base import RecordStore
+from tests.contracts import providers
 from tests.contracts.backends import BACKENDS, PERSISTENT, SHARED, Opening
 
 
@@ -44,3 +48,21 @@ def other_project() -> str:
 def _opening(request: pytest.FixtureRequest, folder: Path) -> Opening:
     backend = BACKENDS[request.param]
     return Opening(backend.name, backend.prepare(request, folder))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=list(providers.BACKENDS))
+def storage(request: pytest.FixtureRequest) -> providers.Backend:
+    return providers.BACKENDS[request.param]
+
+
+@pytest.fixture
+async def provider(
+    anyio_backend: str, storage: providers.Backend, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[StorageProvider]:
+    async with storage.open(request, tmp_path) as provider:
+        yield provider

@@ -1,0 +1,51 @@
+"""The providers that every clause runs on: one line each."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from storage_app.providers import StorageError, StorageErrorCode, StorageProvider
+from storage_app.providers.local import LocalStorageProvider
+from storage_app.providers.memory import MemoryStorageProvider
+from storage_app.providers.scoped import ScopedStorageProvider
+
+# Gives an empty storage, and takes it away again; the folder is the test's own.
+Opener = Callable[[pytest.FixtureRequest, Path], AbstractAsyncContextManager[StorageProvider]]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """`big` bytes is the largest file that the suite writes there, `many` the most files of one batch."""
+
+    open: Opener
+    big: int = 8 * 1024 * 1024 + 1
+    many: int = 200
+
+
+def _local(request: pytest.FixtureRequest, folder: Path) -> StorageProvider:
+    return LocalStorageProvider(root_path=folder / "files")
+
+
+def _scoped(request: pytest.FixtureRequest, folder: Path) -> StorageProvider:
+    return ScopedStorageProvider(MemoryStorageProvider(), "some-project")
+
+
+BACKENDS: Final[dict[str, Backend]] = {
+    "memory": Backend(lambda request, folder: MemoryStorageProvider()),
+    "local": Backend(_local),
+    "scoped": Backend(_scoped),
+}
+
+MESSAGE: Final = "What was done."
+
+
+async def refused(call: Awaitable[object], code: StorageErrorCode) -> StorageError:
+    """The error that the call ends with, which must have this code."""
+    with pytest.raises(StorageError) as caught:
+        await call
+    assert caught.value.code is code, caught.value
+    return caught.value
