@@ -39,7 +39,7 @@ AUTHOR: Final = "Holdfast"
 class LocalStorageProvider(StorageProvider):
     provider_name = "local"
 
-    def __init__(self, *, root_path: str | Path, create_root: bool = True, lock_timeout: float = LOCK_TIMEOUT) -> None:
+    def __init__(self, root_path: str | Path, create_root: bool = True, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         super().__init__()
         root = Path(root_path)
         _check_root(root, create_root)

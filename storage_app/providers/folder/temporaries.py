@@ -28,6 +28,7 @@ class Temporary:
         self.path = path
         self.size = 0
         self.sha = ""
+        self._handed_over = False
         self._lock = threading.Lock()
         self._hasher = Hasher(HashKind.SHA256)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -48,11 +49,16 @@ class Temporary:
             self._file.close()
             self.sha = self._hasher.result()
 
+    def hand_over(self) -> None:
+        """The journal has it: not ours to discard any more."""
+        self._handed_over = True
+
     def discard(self) -> None:
         """Harmless after the rename, and more than once."""
         with self._lock:
             self._file.close()
-            self.path.unlink(missing_ok=True)
+            if not self._handed_over:
+                self.path.unlink(missing_ok=True)
 
 
 class Temporaries:
@@ -80,11 +86,13 @@ class Temporaries:
         if self._folder:
             sync_folder(self._folder)
 
-    def close(self) -> None:
+    def close(self, *, keep: bool) -> None:
+        """With `keep` the files stay, for whoever finishes the batch that they belong to, and cleans up then."""
         with self._making:
             if self._folder is not None and self._process == os.getpid():
+                if not keep:
+                    shutil.rmtree(self._folder, ignore_errors=True)  # what is left, the next process removes
                 os.close(self._lock_fd)
-                shutil.rmtree(self._folder, ignore_errors=True)  # what is left, the next process removes
             self._folder = None
 
     def _open(self) -> None:

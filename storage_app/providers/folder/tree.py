@@ -90,11 +90,12 @@ class Tree:
             if len(real) == 1:
                 self._carry_out(_intent(self._own, real))
             elif real:
-                self._carry_out_by_journal(_intent(self._own, real))
+                self._carry_out_by_journal(real)
         return [prepared.change.path for prepared in real]
 
     def close(self) -> None:
-        self._temporaries.close()
+        """What an unfinished batch needs stays where it is."""
+        self._temporaries.close(keep=self._journal.is_pending())
 
     def _make_own_folder(self) -> None:
         """Only a writer makes it: a folder that is only read stays as it is."""
@@ -155,8 +156,9 @@ class Tree:
             for name in (*names, *(name for name in folders if (Path(inner) / name).is_symlink()))
         ]
 
-    def _carry_out_by_journal(self, intent: Intent) -> None:
+    def _carry_out_by_journal(self, changes: Sequence[Prepared]) -> None:
         """What can fail for want of room or rights is done before the batch is certain."""
+        intent = _intent(self._own, changes)
         self._temporaries.sync()
         try:
             self._make_folders(intent)
@@ -165,6 +167,9 @@ class Tree:
             for _, path in intent.writes:
                 self._remove_empty_parents(path)
             raise
+        for prepared in changes:
+            if prepared.temporary:
+                prepared.temporary.hand_over()
         self._finish(intent)
 
     def _make_folders(self, intent: Intent) -> None:
@@ -184,12 +189,14 @@ class Tree:
             raise StorageError(StorageErrorCode.INTERNAL_ERROR, message, None, details, retryable=True) from error
 
     def _carry_out(self, intent: Intent) -> None:
-        """Deletes first, as a file may make way for a folder. What is done already is passed over."""
+        """Deletes first, as a file may make way for a folder. What was done before a crash is made durable only."""
         for path in intent.deletes:
             self._delete(path)
         for temporary, path in intent.writes:
             if (self._own / temporary).exists():
                 self._put(self._own / temporary, path)
+            else:
+                self._sync_parent(path)
 
     def _put(self, temporary: Path, path: str) -> None:
         try:
@@ -212,12 +219,16 @@ class Tree:
                 os.unlink(folder.entry(_name_of(path)), dir_fd=folder.fd)
                 self._places.sync(folder)
         except MISSING:
-            return
+            self._sync_parent(path)
         except OSError:
             if not (self.root / path).is_dir():  # a folder by now: the same batch has put something into it
                 raise
             return
         self._remove_empty_parents(path)
+
+    def _sync_parent(self, path: str) -> None:
+        with contextlib.suppress(*MISSING), self._places.folder(_folder_of(path)) as folder:
+            self._places.sync(folder)
 
     def _remove_empty_folder(self, path: str) -> bool:
         """Empty ones are not there for callers, so they must not be in the way either."""
