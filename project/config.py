@@ -358,6 +358,26 @@ class Config(BaseSettings):
             return "sqlite", str(_sqlite_path(urlsplit(url).path, self.data / "queue.sqlite3"))
         return "redis", url
 
+    def file_storages(self) -> dict[str, StorageOptions]:
+        """Every named storage with its provider and options; folders that are relative lie beside manage.py."""
+        default = {"provider": self.storage_provider, **self._options_of_default(), **self.storages.get("default", {})}
+        named = {**self.storages, "default": StorageOptions(default)}
+        return {alias: _with_whole_root(options) for alias, options in named.items()}
+
+    def _options_of_default(self) -> dict[str, Any]:
+        """What the variables say about the default storage."""
+        if self.storage_provider == "local":
+            return {"root_path": str(self.files_root)}
+        if self.storage_provider == "github":
+            return {
+                "repository": self.github_repo,
+                "branch": self.github_branch,
+                "token": self.github_token.get_secret_value() if self.github_token else None,
+                "api_url": self.github_api_url,
+                "base_path": self.github_base_path,
+            }
+        return {}
+
     def signing_key(self) -> str:
         """The secret key; generated into the data folder, readable by its owner only, when none is set."""
         if self.secret_key:
@@ -513,6 +533,12 @@ def _can_hold_files(folder: Path) -> bool:
         return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
     except OSError:  # above it stands something that may not be entered, or a name that is too long
         return False
+
+
+def _with_whole_root(options: StorageOptions) -> StorageOptions:
+    if not isinstance(options.get("root_path"), str):
+        return options
+    return StorageOptions({**options, "root_path": str(_beside_manage_py(Path(options["root_path"])))})
 
 
 def _beside_manage_py(folder: Path) -> Path:

@@ -6,10 +6,13 @@ from typing import Any
 from huey import RedisHuey, SqliteHuey
 
 from project import config, logs
+from storage_app.providers import factory
 
 try:
     CONFIG = config.load()
     SECRET_KEY = CONFIG.signing_key()
+    FILE_STORAGES = CONFIG.file_storages()
+    factory.check_all(FILE_STORAGES)
 except (config.ConfigurationError, ValueError, OSError) as error:
     sys.stderr.write(f"Holdfast cannot start: {error}\n")
     raise SystemExit(2) from None
@@ -116,7 +119,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = CONFIG.data / "static"
 STATICFILES_DIRS = [ROOT / "static"]
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    **{
+        alias: {"BACKEND": "storage_app.django_storage.ProviderStorage", "OPTIONS": {"alias": alias}}
+        for alias in FILE_STORAGES
+    },
     "staticfiles": {"BACKEND": "project.static_files.StaticFiles"},
 }
 
