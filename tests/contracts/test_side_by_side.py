@@ -306,10 +306,10 @@ def test_both_answer_alike(left: str, right: str, request: pytest.FixtureRequest
                     side.store.close()
             self.folder.cleanup()
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis leaves it untyped
+    run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],

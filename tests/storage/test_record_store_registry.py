@@ -1,7 +1,5 @@
 """A backend is one module and one entry; what is not known is refused before anything is opened."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from storage_app.records import registry
@@ -10,10 +8,10 @@ from storage_app.records.memory import MemoryRecordStore
 
 
 @pytest.fixture
-def third_party(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def third_party(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(registry, "_BACKENDS", dict(registry._BACKENDS))
     registry.register("third-party", MemoryRecordStore)
-    yield "third-party"
+    return "third-party"
 
 
 def test_a_backend_is_opened_by_its_name() -> None:
