@@ -36,6 +36,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "rate_limited": (429, "Too many requests"),
     "header_fields_too_large": (431, "The headers are too large"),
     "internal_error": (500, "Something went wrong on our side"),
+    "storage_error": (500, "The store could not do it"),
     "unknown_backend": (500, "The configuration names something that is not there"),
     "network_error": (502, "A storage could not be reached"),
     "busy": (503, "Not now"),

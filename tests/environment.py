@@ -6,10 +6,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+from project import config
+
+for name in [name for name in os.environ if name.startswith("HOLDFAST_") or name in config.KNOWN]:
     del os.environ[name]
 
-DATA_DIR = tempfile.mkdtemp(prefix="holdfast-tests-")
+DATA_DIR = Path(tempfile.mkdtemp(prefix="holdfast-tests-"))
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
-os.environ["HOLDFAST_DATA_DIR"] = DATA_DIR
-Path(DATA_DIR, "static").mkdir()
+(DATA_DIR / "static").mkdir()  # where collected static files would be
+(DATA_DIR / "empty.env").touch()
+os.environ["HOLDFAST_DATA_DIR"] = str(DATA_DIR)
+os.environ["HOLDFAST_ENV_FILE"] = str(DATA_DIR / "empty.env")

@@ -37,7 +37,7 @@ ROLE_PHRASES: Mapping[Role, str] = {
     Role.ADMIN: "also manages members, tokens and the project itself",
 }
 SCOPE_PHRASES: Mapping[Scope, str] = {
-    Scope.READ: "read everything of the project",
+    Scope.READ: "see everything of the project",
     Scope.WRITE: "create and change jobs, files, segments and records",
     Scope.WORK: "claim jobs and report their outcome",
     Scope.ADMIN: "manage members, tokens and the project itself",

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, ProgrammingError, connection
+from django.db.migrations.executor import MigrationExecutor
 
 from jobs_app.errors import RefusedError
 
@@ -26,6 +28,8 @@ class SpeakingCommand(BaseCommand):
             self.perform(options)
         except RefusedError as error:
             raise CommandError(error.detail, returncode=1) from error
+        except (OperationalError, ProgrammingError) as error:
+            raise CommandError(_database_sentence(), returncode=1) from error
 
     def perform(self, options: dict[str, Any]) -> None:
         raise NotImplementedError  # pragma: no cover
@@ -41,6 +45,18 @@ class SpeakingCommand(BaseCommand):
             self.stdout.write(empty)
         else:
             self.stdout.write(_aligned(rows))
+
+
+def _database_sentence() -> str:
+    """A table that is missing, on a first try before `up`, is told apart from a database that does not answer."""
+    try:
+        executor = MigrationExecutor(connection)
+        unready = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    except (OperationalError, ProgrammingError):
+        return "The database does not answer; see HOLDFAST_DATABASE_URL."
+    if unready:
+        return "The database is not set up yet. Run `manage.py up` once, or `manage.py migrate`."
+    return "The database refused this; its log says why."
 
 
 def json_option(parser: ArgumentParser) -> None:

@@ -56,7 +56,7 @@ def _page(request: PageRequest, chapter: Chapter) -> HttpResponse:
     # the examples name this very server, so that they can be copied as they stand
     text = text.replace("{{server}}", request.build_absolute_uri("/").rstrip("/"))
     context = {
-        "document": {"title": chapter.title, "html": markdown.rendered(text)},
+        "document": {"title": chapter.title, "html": markdown.with_anchors(markdown.rendered(text))},
         "pages": [
             {"title": each.title, "url": reverse("docs-page", args=[each.name]), "current": each is chapter}
             for each in chapters()

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from jobs_app.domain.access import ROLE_PHRASES, SCOPE_PHRASES, Scope
+from jobs_app.domain.access import SCOPE_PHRASES, Role, Scope
 from jobs_app.domain.project import SLUG_SENTENCE
 from jobs_app.errors import InvalidError, RefusedError
 
@@ -79,7 +79,7 @@ class MemberForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off"}),
         help_text="Of somebody who can log in.",
     )
-    role = forms.ChoiceField(choices=described(ROLE_PHRASES.items()))
+    role = forms.ChoiceField(choices=[(role.value, role.value.capitalize()) for role in Role])
 
 
 class TokenForm(forms.Form):

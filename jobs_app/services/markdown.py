@@ -1,5 +1,6 @@
 """Markdown to HTML that can be trusted: rendered first, then reduced to an allow-list."""
 
+import re
 from functools import cache
 
 import nh3
@@ -11,6 +12,7 @@ TAGS = frozenset(
     "s strong sub sup table tbody td th thead tr ul".split()
 )
 ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "th": {"align"}, "td": {"align"}, "ol": {"start"}}
+HEADING = re.compile(r"<h2>([^<]+)</h2>")
 SCHEMES = frozenset({"http", "https", "mailto"})
 
 
@@ -23,7 +25,17 @@ def rendered(text: str) -> SafeString:
         url_schemes=set(SCHEMES),
         link_rel="noopener nofollow",
     )
-    return mark_safe(html)  # noqa: S308 - reduced to the allow-list in the line above
+    return mark_safe(html)  # noqa: S308 - reduced to the allow-list in the lines above
+
+
+def with_anchors(html: SafeString) -> SafeString:
+    """Each heading of the second level can be linked to, under its own words."""
+    return mark_safe(HEADING.sub(_anchored, html))  # noqa: S308 - adds an id made of letters, digits and hyphens
+
+
+def _anchored(match: re.Match[str]) -> str:
+    name = re.sub(r"[^a-z0-9_]+", "-", match[1].lower()).strip("-")
+    return f'<h2 id="{name}">{match[1]}</h2>'
 
 
 @cache

@@ -36,9 +36,8 @@ class Sweep:
 def sweep(monkeypatch: pytest.MonkeyPatch) -> Sweep:
     """The one task there is: every minute, ten seconds at most."""
     sweep = Sweep()
-    monkeypatch.setattr("jobs_app.services.maintenance.TASKS", {})
     task = MaintenanceTask("sweep", "Sweeps.", timedelta(minutes=1), timedelta(seconds=10), sweep)
-    monkeypatch.setitem(maintenance.TASKS, "sweep", task)
+    monkeypatch.setattr("jobs_app.services.maintenance.TASKS", {"sweep": task})
     return sweep
 
 
