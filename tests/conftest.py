@@ -1,6 +1,9 @@
 """Fixtures are nouns; each builds only what is asked for."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,7 +12,11 @@ from pytest_django import Settings
 
 from jobs_app.domain.access import Role
 from jobs_app.models import Project
+from jobs_app.stores import store
+from storage_app.records import registry
+from storage_app.records.base import RecordStore
 from tests import factories
+from tests.contracts.backends import BACKENDS
 
 
 class Clock:
@@ -43,6 +50,28 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("django.utils.timezone.now", clock)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def records_in_memory(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test has a record store of its own; one that asks for `record_store` runs on each of them."""
+    if "record_store" in request.fixturenames:
+        yield
+        return
+    with store.using(opened("memory")):
+        yield
+
+
+@pytest.fixture(params=list(BACKENDS))
+def record_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
+    """The store that services use, on each backend; it goes by the clock that `clock` moves."""
+    backend = BACKENDS[request.param]
+    with opened(backend.name, **backend.prepare(request, tmp_path)) as made, store.using(made):
+        yield made
+
+
+def opened(name: str, **options: Any) -> RecordStore:
+    return registry.open_store(name, store.COLLECTIONS, clock=lambda: timezone.now(), **options)
 
 
 @pytest.fixture

@@ -26,6 +26,18 @@ class AuditFilter:
     before: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was changed, where that is no row of the ORM."""
+
+    kind: str
+    pk: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def record(
     actor: Actor,
     action: str,
@@ -43,7 +55,7 @@ def record(
         actor_name=actor.name[:200],
         address=actor.address,
         action=action,
-        target_kind=type(target).__name__.lower() if target is not None else "",
+        target_kind=_kind(target),
         target_id=str(getattr(target, "pk", "")),
         target_name=str(target)[:LONGEST_NAME] if target is not None else "",
         outcome=outcome,
@@ -69,6 +81,12 @@ def entries(actor: Actor, slug: str, conditions: AuditFilter) -> QuerySet[AuditE
     if conditions.before:
         found = found.filter(at__lt=conditions.before)
     return found.order_by("-id")
+
+
+def _kind(target: object) -> str:
+    if target is None:
+        return ""
+    return target.kind if isinstance(target, Target) else type(target).__name__.lower()
 
 
 def _mentions(text: str) -> Q:
