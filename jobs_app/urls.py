@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from jobs_app.pages import account, docs, home, login, maintenance, projects, settings, styleguide
+from jobs_app.pages import account, docs, home, live, login, maintenance, projects, settings, styleguide
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.show, name="home"),
@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/sessions/", account.sessions, name="account-sessions"),
     path("account/sessions/end-others/", account.end_other_sessions, name="sessions-end-others"),
     path("account/sessions/<name>/end/", account.end_session, name="session-end"),
+    path("live/", live.stream, name="live"),
+    path("vitals/", live.vitals, name="vitals"),
     path("projects/", projects.index, name="projects"),
     path("projects/new/", projects.create, name="project-new"),
     path("p/<slug:slug>/", projects.show, name="project-home"),

@@ -38,7 +38,7 @@ ADVICE = (
     (r"Read-only file|Permission denied", "it may not write there; make the folder writable or clone elsewhere"),
     (r"Retrying|SSLError|timed out", "the package index is out of reach; check network, PIP_INDEX_URL, PIP_PROXY"),
     (r"ensurepip", "its venv module is not whole; install it (Debian, Ubuntu: `apt-get install python3-venv`)"),
-    (r"No matching distribution", "the package index has none for this Python on this machine; use another Python"),
+    (r"distribution found for (\S+)", "the index has no {} for this Python on this machine; use another Python"),
 )  # fmt: skip
 
 
@@ -212,10 +212,12 @@ class _Work:
             stamp = {}
             if not self._is_empty_but_whole():
                 self._make()
-        _write_stamp({"finished": False})
         before = _names(stamp.get("packages", []))
-        self._uninstall(before - _names(_packages(RUNTIME_LOCK)) - _names(_packages(TEST_LOCK)))
-        self._install()
+        with _folder_of_its_own(FOLDER / "wheels") as wheels:
+            self._download(wheels)  # what most often goes wrong comes before anything is changed
+            _write_stamp({"finished": False})
+            self._uninstall(before - _names(_packages(RUNTIME_LOCK)) - _names(_packages(TEST_LOCK)))
+            self._install(wheels)
         _write_stamp(self._finished(before, stamp.get(TEST_LOCK.name)))
         self.progress.close()
 
@@ -241,15 +243,21 @@ class _Work:
         if code != 0:
             _stop(_reason(f"{python} cannot make {FOLDER}", output))
 
+    def _download(self, wheels: str) -> None:
+        number = len(_packages(self.lock))
+        self.progress.show(f"Installing what {self.lock.relative_to(ROOT)} names ({number} packages)")
+        self._pip("download", "--dest", wheels, *self._locked())
+
     def _uninstall(self, names: "set[str]") -> None:
         if names:
             self._pip("uninstall", "--yes", *sorted(names))
 
-    def _install(self) -> None:
-        number = len(_packages(self.lock))
-        self.progress.show(f"Installing what {self.lock.relative_to(ROOT)} names ({number} packages)")
-        # wheels only: building a source would run code, and fetch build tools that no hash vouches for
-        self._pip("install", "--require-hashes", "--only-binary", ":all:", "--no-user", "-r", str(self.lock))
+    def _install(self, wheels: str) -> None:
+        self._pip("install", "--no-user", "--no-index", "--find-links", wheels, *self._locked())
+
+    def _locked(self) -> "list[str]":
+        """Wheels only: building a source would run code, and fetch build tools that no hash vouches for."""
+        return ["--require-hashes", "--only-binary", ":all:", "-r", str(self.lock)]
 
     def _pip(self, action: str, *options: str) -> None:
         pip = [
@@ -335,6 +343,18 @@ class _Progress:
         return round(time.monotonic() - self.began)
 
 
+@contextlib.contextmanager
+def _folder_of_its_own(folder: Path) -> "Iterator[str]":
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)  # one that a killed process left
+    folder.mkdir()
+    try:
+        yield str(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _empty_but_for_the_stamp() -> None:
     import shutil
 
@@ -360,8 +380,9 @@ def _names(packages: "list[str]") -> "set[str]":
 
 def _reason(what: str, output: str) -> str:
     for pattern, advice in ADVICE:
-        if re.search(pattern, output):
-            return f"{what}: {advice}"
+        found = re.search(pattern, output)
+        if found:
+            return f"{what}: {advice.format(*found.groups())}"
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it gave no reason"]
     return f"{what}: {next((line for line in lines if line.startswith('ERROR')), lines[-1])}"
 

@@ -1,9 +1,9 @@
 """Round every request: an id, one log line, one count, and one way to say that something was refused."""
 
 import logging
+import os
 import re
 import time
-import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -13,8 +13,9 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_vary_headers
 
-from project import metrics, problems
+from project import metrics, problems, request_log
 from project.request_context import RequestContext, current
+from project.request_log import Answered
 
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 API_PREFIX = "/api/"
@@ -33,6 +34,7 @@ class RequestFrame:
         request.META["request_id"] = context.request_id
         mark = current.set(context)
         try:
+            request.get_host()  # refuses a host that is not ours, before anything is built on it
             response = self._get_response(request)
             if response.status_code >= HTTPStatus.BAD_REQUEST and is_api(request):
                 response = _as_problem(response)
@@ -89,7 +91,7 @@ def _status_of(error: Exception) -> tuple[int, str]:
 
 def _request_id(request: HttpRequest) -> str:
     given = request.headers.get("X-Request-ID", "")
-    return given if SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if SANE_REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -107,15 +109,10 @@ def _as_problem(response: HttpResponseBase) -> HttpResponseBase:
 
 def _note(request: HttpRequest, response: HttpResponseBase, context: RequestContext, seconds: float) -> None:
     match = request.resolver_match
-    route = match.route if match else ""
-    metrics.count_request(request.method or "", route, response.status_code, seconds)
+    method, status = request.method or "", response.status_code
+    metrics.count_request(method, match.route if match else "", status, seconds)
     if log.isEnabledFor(logging.INFO):
-        level = logging.ERROR if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
-        fields = {
-            "method": request.method,
-            "path": request.path,
-            "status": response.status_code,
-            "milliseconds": round(seconds * 1000, 1),
-            "code": getattr(response, "problem_code", ""),
-        }
-        log.log(level, "%s %s %s", request.method, request.path, response.status_code, extra=fields)
+        code = getattr(response, "problem_code", "")
+        request_log.write(
+            Answered(method, request.path, status, seconds, code, context.request_id, context.actor, context.project)
+        )

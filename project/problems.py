@@ -78,6 +78,7 @@ def response(code: str, detail: str, **extra: Any) -> HttpResponse:
         status=status_of(code),
         content_type=PROBLEM_JSON,
     )
+    answer.problem_code = code  # type: ignore[attr-defined]  # for the request's log line
     if answer.status_code == HTTPStatus.UNAUTHORIZED:
         answer["WWW-Authenticate"] = 'Bearer realm="holdfast"'
     if answer.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):

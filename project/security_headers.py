@@ -3,11 +3,10 @@
 A view that needs another policy (a download in a sandbox, the API's own docs page) sets the header itself and keeps it.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 CONTENT_SECURITY_POLICY = "; ".join(
     f"{directive} {sources}"
@@ -37,31 +36,23 @@ HEADERS = {
     # private unless somebody said otherwise: static files and streams do
     "Cache-Control": "no-store",
 }
+PREPARED = {name.lower(): (name, value) for name, value in HEADERS.items()}
 
 
 class SecurityHeaders:
     """First in MIDDLEWARE, so that what any other middleware answers has them too."""
 
-    sync_capable = True
-    async_capable = True
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
 
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._later(request)
-        return with_headers(self.get_response(request))
-
-    async def _later(self, request: HttpRequest) -> HttpResponseBase:
-        return with_headers(await self.get_response(request))
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return with_headers(self._get_response(request))
 
 
 def with_headers(response: HttpResponseBase) -> HttpResponseBase:
     """The response, with every header it did not bring itself."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    # Straight into the mapping: setdefault would check and encode the same ten constants again for every answer.
+    present = response.headers._store
+    for key, pair in PREPARED.items():
+        present.setdefault(key, pair)
     return response

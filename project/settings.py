@@ -41,11 +41,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "project.pages_only.Common",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
+    "project.pages_only.Messages",
+    "project.pages_only.Htmx",
     "project.login_gate.LoginGate",
 ]
 
@@ -130,3 +130,10 @@ def _queue() -> SqliteHuey | RedisHuey:
 
 
 HUEY = _queue()
+
+# Bytes of a request's body, counted in the front before any view runs; the first pattern that matches decides.
+BODY_LIMIT = 10 * 1024 * 1024
+BODY_LIMITS = {
+    r"/api/v1/projects/[^/]+/(storages|jobs)/[^/]+/files/": 1024 * 1024 * 1024,
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT

@@ -1,7 +1,7 @@
 """Static files as they are served: one style sheet, names with hashes, compressed beside.
 
-Sources stay as they are written: `main.css` imports one small file a component, and a development server serves them so.
-When files are collected the imports are put in place, each in its layer, and a page asks for one style sheet.
+Sources stay as they are written: `main.css` imports one small file a component, and a development server serves them
+so. When files are collected the imports are put in place, each in its layer, and a page asks for one style sheet.
 """
 
 import re
@@ -16,10 +16,14 @@ ENTRY = "css/main.css"
 IMPORT = re.compile(r'@import url\("(?P<path>[^"]+)"\) layer\((?P<layer>[a-z]+)\);')
 
 
-class StaticFiles(CompressedManifestStaticFilesStorage):
+class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc] # whitenoise has no types
     """Whitenoise's storage, with the imports of the entry put in place and module imports renamed too."""
 
-    support_js_module_import_aggregation = True
+    # ours only: in a script of somebody else, an import may stand in a comment
+    patterns = (
+        *CompressedManifestStaticFilesStorage.patterns,
+        ("js/*.js", CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns[1]),
+    )
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[Any]:
         if ENTRY in paths and not dry_run:

@@ -17,3 +17,5 @@ atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 (DATA_DIR / "empty.env").touch()
 os.environ["HOLDFAST_DATA_DIR"] = str(DATA_DIR)
 os.environ["HOLDFAST_ENV_FILE"] = str(DATA_DIR / "empty.env")
+if "TEST_DATABASE_URL" in os.environ:  # see tests/project/test_postgresql.py
+    os.environ["HOLDFAST_DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]

@@ -23,7 +23,8 @@ PASSWORD = "correct horse battery"
 
 
 def make_project(slug: str | None = None) -> Project:
-    return Project.objects.create(slug=slug or f"p-{secrets.token_hex(4)}", name="A project")
+    slug = slug or f"p-{secrets.token_hex(4)}"
+    return Project.objects.create(slug=slug, name=f"The {slug} project")
 
 
 def make_person(

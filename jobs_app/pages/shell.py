@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Literal
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from jobs_app.pages.navigation import HasSlug
 
@@ -37,6 +38,7 @@ class Vital:
 
 BANNERS: list[Callable[[HttpRequest], Iterable[Banner]]] = []
 VITALS: list[Callable[[HttpRequest], Iterable[Vital]]] = []
+LIVE_URL: list[Callable[[HttpRequest], Iterable[str]]] = []
 PROJECTS_OF: list[Callable[[HttpRequest], Sequence[HasSlug]]] = []
 
 
@@ -49,6 +51,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "projects": cache(lambda: _from_all(PROJECTS_OF, request)),
         "banners": cache(lambda: _from_all(BANNERS, request)),
         "vitals": cache(lambda: _from_all(VITALS, request)),
+        "live_url": cache(lambda: "".join(_from_all(LIVE_URL, request))),
+        "vitals_url": reverse("vitals"),
         "frame": cache(lambda: _frame(request)),
     }
 

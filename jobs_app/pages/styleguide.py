@@ -1,4 +1,7 @@
-"""`/styleguide/`: every component in every state, with hostile and overlong content. For staff, and everybody in debug mode."""
+"""`/styleguide/`: every component in every state, with hostile and overlong content.
+
+For staff, and in debug mode for everybody.
+"""
 
 import math
 from dataclasses import dataclass
@@ -30,16 +33,88 @@ OTHER_STATES = (
     "parked",
     "never_heard_of",
 )
-COLOURS = (
-    "sunken canvas surface raised line line-strong edge ink ink-soft ink-faint accent "
-    "pending processing completed failed timeout cancelled"
-).split()
-ICONS = (
-    "overview jobs workers runs documents library segments records maintenance storages settings projects docs search light dark "
-    "system person people sign-out menu fold down right left updown up-arrow down-arrow first close check copy plus warning info "
-    "retry stop play pause trash download upload filter key audit clock link live offline edit keyboard external lock more "
-    "pending processing completed failed timeout cancelled neutral"
-).split()
+COLOURS = [
+    "sunken",
+    "canvas",
+    "surface",
+    "raised",
+    "line",
+    "line-strong",
+    "edge",
+    "ink",
+    "ink-soft",
+    "ink-faint",
+    "accent",
+    "pending",
+    "processing",
+    "completed",
+    "failed",
+    "timeout",
+    "cancelled",
+]
+ICONS = [
+    "overview",
+    "jobs",
+    "workers",
+    "runs",
+    "documents",
+    "library",
+    "segments",
+    "records",
+    "maintenance",
+    "storages",
+    "settings",
+    "projects",
+    "docs",
+    "search",
+    "light",
+    "dark",
+    "system",
+    "person",
+    "people",
+    "sign-out",
+    "menu",
+    "fold",
+    "down",
+    "right",
+    "left",
+    "updown",
+    "up-arrow",
+    "down-arrow",
+    "first",
+    "close",
+    "check",
+    "copy",
+    "plus",
+    "warning",
+    "info",
+    "retry",
+    "stop",
+    "play",
+    "pause",
+    "trash",
+    "download",
+    "upload",
+    "filter",
+    "key",
+    "audit",
+    "clock",
+    "link",
+    "live",
+    "offline",
+    "edit",
+    "keyboard",
+    "external",
+    "lock",
+    "more",
+    "pending",
+    "processing",
+    "completed",
+    "failed",
+    "timeout",
+    "cancelled",
+    "neutral",
+]
 
 
 @dataclass(frozen=True)
@@ -75,7 +150,7 @@ def show(request: HttpRequest) -> HttpResponse:
 
 def sample(now: datetime) -> dict[str, Any]:
     """Everything the page shows; the same at the same moment."""
-    wrong = SampleForm({"name": "", "role": "owner"})
+    wrong = SampleForm({"name": "", "role": "owner"}, auto_id="wrong_%s")
     wrong.full_clean()
     wrong.add_error(None, "These two do not go together. Change one of them.")
     return {
@@ -135,7 +210,7 @@ FILTERS = {
         }
     ],
 }
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "id": 9007199254740993,
     "ratio": 0.1,
     "missing": None,

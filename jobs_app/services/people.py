@@ -21,8 +21,8 @@ FIRST_NAME = "admin"
 
 
 def first_login() -> tuple[str, str] | None:
-    """Name and one-time password of the first person, made where there is nobody yet; it must be changed at login."""
-    if User.objects.exists():
+    """Name and one-time password of somebody to run the server, made where nobody does; it is changed at login."""
+    if User.objects.filter(is_superuser=True).exists():
         return None
     password = secrets.token_urlsafe(12)
     try:

@@ -1,4 +1,7 @@
-"""Charts in a page: `{% chart chart %}`, `{% sparkline values label %}`, `{% strip runs label %}`. All drawn on the server."""
+"""Charts in a page, all drawn on the server.
+
+`{% chart chart %}` `{% sparkline values label %}` `{% strip runs label %}`
+"""
 
 import hashlib
 from collections.abc import Sequence

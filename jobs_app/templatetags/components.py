@@ -1,7 +1,8 @@
 """The repeated things of every page as tags; each draws `templates/components/_<name>.html`.
 
-`{% badge state %}` `{% icon "jobs" %}` `{% when moment %}` `{% copy text "Copy the id" %}` `{% code text %}` `{% json value %}`
-`{% amount done total %}` `{% level value maximum %}` `{% crumb label url %}` `{% field form.name %}` `{% columns "Name | Role" %}`
+`{% badge state %}` `{% icon "jobs" %}` `{% when moment %}` `{% copy text "Copy the id" %}` `{% code text %}`
+`{% json value %}` `{% amount done total %}` `{% level value maximum %}` `{% crumb label url %}` `{% field form.name %}`
+`{% columns "Name | Role" %}` `{% navigation as groups %}`
 """
 
 import json as json_text
@@ -11,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms, template
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -35,22 +37,22 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
     return format_html('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', classes, place)
 
 
-@register.inclusion_tag("components/_badge.html")
-def badge(state: object, size: str = "", word: str = "") -> dict[str, Any]:
+@register.simple_tag
+def badge(state: object, size: str = "", word: str = "") -> SafeString:
     """A state: mark, word, colour. `word` replaces the usual one, `size="large"` is for the head of a page."""
-    return {"look": wording.state(state), "size": size, "word": word}
+    return _inline("components/_badge.html", look=wording.state(state), size=size, word=word)
 
 
-@register.inclusion_tag("components/_time.html")
-def when(moment: datetime | None, absent: str = wording.ABSENT) -> dict[str, Any]:
+@register.simple_tag
+def when(moment: datetime | None, absent: str = wording.ABSENT) -> SafeString:
     """An age that grows, the exact time on hover."""
-    return {"moment": moment, "absent": absent}
+    return _inline("components/_time.html", moment=moment, absent=absent)
 
 
-@register.inclusion_tag("components/_copy.html")
-def copy(text: str, label: str = "Copy") -> dict[str, Any]:
+@register.simple_tag
+def copy(text: str, label: str = "Copy") -> SafeString:
     """A button that puts `text` on the clipboard; the label says what is copied."""
-    return {"text": text, "label": label}
+    return _inline("components/_copy.html", text=text, label=label)
 
 
 @register.inclusion_tag("components/_code.html")
@@ -135,7 +137,12 @@ def json(value: Any, label: str = "JSON", open_levels: int = OPEN_LEVELS) -> Saf
         if budget.left_out
         else ""
     )
-    return format_html('<div class="json" role="region" aria-label="{}" tabindex="0">{}{}</div>', label, body, rest)
+    return format_html('<div class="json" role="group" aria-label="{}" tabindex="0">{}{}</div>', label, body, rest)
+
+
+def _inline(template_name: str, **context: Any) -> SafeString:
+    """A component that stands in a line of text: the end of its file must not become a space before a comma."""
+    return mark_safe(render_to_string(template_name, context).strip())  # noqa: S308 - drawn by our own template, escaped there
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """How a size, an age, a duration, a number and a state are said to people.
 
-Each is a plain function and a template filter of the same name. What is absent (None) is a dash; what is no number is refused.
+Each is a plain function and a template filter of the same name. What is absent (None) is a dash; what is no number is
+refused.
 `static/js/times.js` says ages in the same words while a page is open.
 """
 
@@ -65,7 +66,7 @@ def number(value: float | None) -> str:
     if value is None:
         return ABSENT
     _refuse_no_number(value)
-    if isinstance(value, float) and not value.is_integer():
+    if value != int(value):
         return _signed(f"{abs(value):,.2f}".rstrip("0").rstrip("."), value)
     return _signed(f"{abs(int(value)):,}", value)
 
@@ -175,9 +176,10 @@ def _signed(text: str, value: float) -> str:
     return f"{MINUS}{text}" if value < 0 else text
 
 
-def _refuse_no_number(value: float) -> None:
+def _refuse_no_number(value: object) -> None:
     # a template gives whatever it was given; NaN in a page is a fault upstream and must not be dressed up as a figure
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    infinite = isinstance(value, float) and not math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or infinite:
         raise ValueError(f"{value!r} is not a number to show")
 
 

@@ -6,4 +6,4 @@ addEventListener("submit", (event) => {
 });
 addEventListener("change", (event) => event.target.matches("select[data-sends]") && event.target.form.requestSubmit());
 // Back brings the page as it was left
-addEventListener("pageshow", () => document.querySelectorAll('.button[aria-busy="true"]').forEach((button) => button.removeAttribute("aria-busy")));
+addEventListener("pageshow", (event) => event.persisted && document.querySelectorAll('.button[aria-busy="true"]').forEach((button) => button.removeAttribute("aria-busy")));

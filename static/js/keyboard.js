@@ -31,8 +31,16 @@ function go(letter) {
   document.querySelector(`[data-go="${CSS.escape(letter)}"]`)?.click();
 }
 
+// the cursor stands behind what is there, so that one goes on typing
+function search() {
+  const field = document.querySelector("[data-filters] input[type=search]");
+  if (!field) return openPalette();
+  field.focus();
+  field.setSelectionRange(field.value.length, field.value.length);
+}
+
 const KEYS = {
-  "/": () => (document.querySelector("[data-filters] input[type=search]") ?? { focus: openPalette }).focus(),
+  "/": search,
   "?": () => document.getElementById("keys")?.showModal(),
   j: () => move(1), k: () => move(-1), J: () => move(1, true), K: () => move(-1, true),
   x: () => { const box = current()?.querySelector(".row-select"); if (box) select(box, !box.checked); },

@@ -5,6 +5,7 @@
 // The stream: `data: {"topics": {"jobs": 3}}` (topic to number of new rows, 0 when only changed),
 //             `event: vitals` when the state shown in the bar changed.
 import { someSelected } from "./selection.js";
+import { announce } from "./toasts.js";
 
 const url = document.body.dataset.liveUrl;
 const waiting = new Map();
@@ -22,7 +23,7 @@ function flush() {
   if (!waiting.size || document.hidden || busy()) return;
   for (const [topic, created] of [...waiting]) {
     const regions = [...document.querySelectorAll("[data-live-topic]")].filter((region) => region.dataset.liveTopic.split(" ").includes(topic));
-    const held = regions.filter((region) => region.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"));
+    const held = regions.filter((region) => region.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox], [type=radio]), textarea, select"));
     const away = created > 0 && !atTop() ? regions.filter((region) => region.dataset.liveAnnounce !== undefined) : [];
     away.forEach(() => news(topic, created));
     for (const region of regions) if (!held.includes(region) && !away.includes(region)) region.dispatchEvent(new CustomEvent("live"));
@@ -35,9 +36,13 @@ function news(topic, created) {
   if (!button) return;
   button.hidden = false;
   button.querySelector("[data-number]").textContent = `${created} new`;
+  announce(`${created} new`);
 }
 
-function show(state) {
+let shown = "off";
+
+function show(state = shown) {
+  shown = state;
   for (const mark of document.querySelectorAll("[data-live-state]")) {
     mark.hidden = mark.dataset.liveState !== state;
   }
@@ -78,6 +83,7 @@ document.addEventListener("click", (event) => {
   scrollTo({ top: 0 });
   setTimeout(flush);
 });
+document.addEventListener("htmx:after:swap", () => show());
 document.addEventListener("htmx:after:swap", () => atTop() && document.querySelectorAll("[data-news]").forEach((button) => { button.hidden = true; }));
 // an answer that was under way when somebody selected a row comes too late
 document.addEventListener("htmx:before:swap", (event) => {

@@ -1,4 +1,4 @@
-"""Every page with made-up content, empty, full and hostile: the templates are looked at and checked without any service.
+"""Every page with made-up content, empty, full and hostile: templates are looked at and checked without any service.
 
 `/full/…` and `/empty/…` are drawn by `_view`; the names below are those the shell and the pages link to.
 """
@@ -14,6 +14,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils.safestring import mark_safe
 
 from jobs_app.pages import styleguide
 from jobs_app.pages.styleguide import FILTERS, HOSTILE, LONG
@@ -160,37 +161,89 @@ TASKS = [
 ]
 
 SAMPLES = {
-    "projects": Sample("projects/index.html", {"projects": [PROJECT, HOSTILE_PROJECT], "may_create": True, "project": None}, {"projects": [], "project": None}),
-    "project-new": Sample("projects/new.html", {"form": ProjectForm()}, {"form": _wrong(ProjectForm, "A project of this name exists.")}),
+    "projects": Sample(
+        "projects/index.html",
+        {"projects": [PROJECT, HOSTILE_PROJECT], "may_create": True, "project": None},
+        {"projects": [], "project": None},
+    ),
+    "project-new": Sample(
+        "projects/new.html", {"form": ProjectForm()}, {"form": _wrong(ProjectForm, "A project of this name exists.")}
+    ),
     "settings": Sample(
         "settings/index.html",
-        {"form": NameForm({"name": PROJECT.name}), "may_change": True, "contents": "312 jobs and 4 members", "facts": [{"label": "Storage", "value": "1.2 GB"}]},
+        {
+            "form": NameForm({"name": PROJECT.name}),
+            "may_change": True,
+            "contents": "312 jobs and 4 members",
+            "facts": [{"label": "Storage", "value": "1.2 GB"}],
+        },
         {"form": NameForm(), "project": HOSTILE_PROJECT},
     ),
-    "settings-members": Sample("settings/members.html", {"members": MEMBERS, "roles": ROLES, "form": MemberForm(), "may_change": True}, {"members": MEMBERS[:1], "roles": ROLES}),
+    "settings-members": Sample(
+        "settings/members.html",
+        {"members": MEMBERS, "roles": ROLES, "form": MemberForm(), "may_change": True},
+        {"members": MEMBERS[:1], "roles": ROLES},
+    ),
     "settings-tokens": Sample(
         "settings/tokens.html",
-        {"tokens": TOKENS, "form": TokenForm(), "may_change": True, "secret": f"hf_{LONG}", "made": TOKENS[0], "curl": "curl -H 'Authorization: Bearer hf_…' http://127.0.0.1:8000/api/v1/me"},
+        {
+            "tokens": TOKENS,
+            "form": TokenForm(),
+            "may_change": True,
+            "secret": f"hf_{LONG}",
+            "made": TOKENS[0],
+            "curl": "curl -H 'Authorization: Bearer hf_…' http://127.0.0.1:8000/api/v1/me",
+        },
         {"tokens": [], "make_command": "python3 manage.py tokens create --project reports --scope read --scope work"},
     ),
-    "settings-audit": Sample("settings/audit.html", {"entries": ENTRIES, "filters": FILTERS, "page": PAGE}, {"entries": [], "filters": NO_FILTERS}),
-    "account": Sample("account/index.html", {"form": PersonForm(), "sessions_count": 2, "memberships": [{"project": PROJECT, "role": "Admin"}]}, {"form": _wrong(PersonForm, "Not saved."), "sessions_count": 1, "memberships": []}),
+    "settings-audit": Sample(
+        "settings/audit.html",
+        {"entries": ENTRIES, "filters": FILTERS, "page": PAGE},
+        {"entries": [], "filters": NO_FILTERS},
+    ),
+    "account": Sample(
+        "account/index.html",
+        {"form": PersonForm(), "sessions_count": 2, "memberships": [{"project": PROJECT, "role": "Admin"}]},
+        {"form": _wrong(PersonForm, "Not saved."), "sessions_count": 1, "memberships": []},
+    ),
     "account-sessions": Sample("account/sessions.html", {"sessions": SESSIONS}, {"sessions": SESSIONS[:1]}),
-    "account-password": Sample("registration/password_change_form.html", {"form": PasswordForm()}, {"form": PasswordForm({})}),
+    "account-password": Sample(
+        "registration/password_change_form.html", {"form": PasswordForm()}, {"form": PasswordForm({})}
+    ),
     "first-password": Sample("registration/first_password.html", {"form": PasswordForm()}, {"form": PasswordForm({})}),
-    "login": Sample("registration/login.html", {"form": LoginForm(), "next": "/"}, {"form": _wrong(LoginForm, "This name and password do not go together.")}),
-    "maintenance": Sample("maintenance/index.html", {"tasks": TASKS, "history": HISTORY, "page": PAGE, "may_run": True, "project": None}, {"tasks": TASKS[2:], "history": [], "project": None}),
+    "login": Sample(
+        "registration/login.html",
+        {"form": LoginForm(), "next": "/"},
+        {"form": _wrong(LoginForm, "This name and password do not go together.")},
+    ),
+    "maintenance": Sample(
+        "maintenance/index.html",
+        {"tasks": TASKS, "history": HISTORY, "page": PAGE, "may_run": True, "project": None},
+        {"tasks": TASKS[2:], "history": [], "project": None},
+    ),
     "docs": Sample(
         "docs/page.html",
-        {"document": {"title": "Quick start", "html": "Read the table."}, "pages": [{"title": "Quick start", "url": "?", "current": True}, {"title": LONG, "url": "?", "current": False}]},
-        {"document": {"title": "Nothing", "html": ""}, "pages": []},
+        {
+            "document": {"title": "Quick start", "html": mark_safe("<h1>Quick start</h1><p>Read the table.</p>")},
+            "pages": [
+                {"title": "Quick start", "url": "?", "current": True},
+                {"title": LONG, "url": "?", "current": False},
+            ],
+        },
+        {"document": {"title": "Nothing", "html": mark_safe("<h1>Nothing</h1>")}, "pages": []},
     ),
-    "403": Sample("errors/403.html", {}, {"frame": "shell_bare.html", "problem": {"title": "Not allowed", "detail": HOSTILE}}),
+    "403": Sample(
+        "errors/403.html", {}, {"frame": "shell_bare.html", "problem": {"title": "Not allowed", "detail": HOSTILE}}
+    ),
     "404": Sample("errors/404.html", {"request_id": "req-0198c0f2"}, {"frame": "shell_bare.html"}),
     "500": Sample("errors/500.html", {"request_id": "req-0198c0f2"}, {}),
-    "problem": Sample("errors/problem.html", {"problem": {"status": 429, "title": "Too many", "detail": "Try again in 30 s."}}, {"problem": {"status": 503, "title": LONG, "detail": HOSTILE}, "frame": "shell_bare.html"}),
+    "problem": Sample(
+        "errors/problem.html",
+        {"problem": {"status": 429, "title": "Too many", "detail": "Try again in 30 s."}},
+        {"problem": {"status": 503, "title": LONG, "detail": HOSTILE}, "frame": "shell_bare.html"},
+    ),
     "offline": Sample("errors/offline.html", {}, {}),
-}  # fmt: skip
+}
 
 
 def _view(name: str, filling: str) -> Callable[..., HttpResponse]:
@@ -206,6 +259,11 @@ def _nothing(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     return HttpResponse("<!doctype html><html lang=en><title>Elsewhere</title><h1>Elsewhere</h1>")
 
 
+def _silent(request: HttpRequest) -> HttpResponse:
+    """To a stream of events: do not ask again."""
+    return HttpResponse(status=204)
+
+
 def _refused(request: HttpRequest) -> HttpResponse:
     return HttpResponse("<p data-sentence>The storage archive is full.</p>", status=507)
 
@@ -215,6 +273,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("styleguide/", styleguide.show, name="styleguide"),
     path("refused/", _refused),
+    path("live/", _silent, name="live"),
+    path("vitals/", _silent, name="vitals"),
     path("", _nothing, name="home"),
     path("login/", _view("login", "full"), name="login"),
     path("logout/", _nothing, name="logout"),

@@ -83,6 +83,15 @@ def python_without_anything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "python"
 
 
+@pytest.fixture(scope="session")
+def empty_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an editor makes; taking it spares a test the seconds that making one lasts."""
+    folder = tmp_path_factory.mktemp("empty") / ".venv"
+    base = getattr(sys, "_base_executable", sys.executable)
+    subprocess.run([base, "-m", "venv", folder], check=True, timeout=DEADLINE)
+    return folder
+
+
 @pytest.fixture
 def index() -> Iterator[PackageIndex]:
     with PackageIndex() as index:
@@ -99,6 +108,12 @@ def clone(tmp_path: Path, python_without_anything: Path, index: PackageIndex) ->
     environ |= {"PIP_INDEX_URL": index.url, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0"}
     clone = Clone(root, python_without_anything, index, environ)
     clone.lock(index.add("django", "1.0", DJANGO), test=(index.add("pytest", "1.0", {"pytest.py": ""}),))
+    return clone
+
+
+@pytest.fixture
+def furnished_clone(clone: Clone, empty_environment: Path) -> Clone:
+    shutil.copytree(empty_environment, clone.root / ".venv", symlinks=True)
     return clone
 
 
@@ -120,34 +135,36 @@ def test_the_first_command_makes_the_environment_and_goes_on_inside(clone: Clone
     assert clone.index.downloads.total() == 1
 
 
-def test_settings_of_pip_that_would_change_the_result_are_left_out_and_the_rest_is_kept(clone: Clone) -> None:
-    clone.environ |= {
+def test_settings_of_pip_that_would_change_the_result_are_left_out_and_the_rest_is_kept(furnished_clone: Clone) -> None:
+    furnished_clone.environ |= {
         "PIP_USER": "1",
         "PIP_REQUIRE_VIRTUALENV": "1",
         "PIP_NO_BINARY": ":all:",
-        "PIP_TARGET": str(clone.root / "elsewhere"),
+        "PIP_TARGET": str(furnished_clone.root / "elsewhere"),
         "PIP_REQUIREMENT": "absent.txt",
-        "PYTHONPATH": str(clone.root / "mine"),
+        "PYTHONPATH": str(furnished_clone.root / "mine"),
     }
-    assert clone.answer("up")["path"] == str(clone.root / "mine")
-    assert not (clone.root / "elsewhere").exists()
+    assert furnished_clone.answer("up")["path"] == str(furnished_clone.root / "mine")
+    assert not (furnished_clone.root / "elsewhere").exists()
 
 
-def test_what_only_tests_need_comes_with_the_commands_that_need_it_and_stays(clone: Clone) -> None:
-    assert clone.answer("up")["has"] == {"pytest": False, "lodger": False}
-    assert clone.answer("test")["has"] == {"pytest": True, "lodger": False}
-    quiet = clone.run("up")
+def test_what_only_tests_need_comes_with_the_commands_that_need_it_and_stays(furnished_clone: Clone) -> None:
+    assert furnished_clone.answer("up")["has"] == {"pytest": False, "lodger": False}
+    assert furnished_clone.answer("bench")["has"] == {"pytest": True, "lodger": False}
+    quiet = furnished_clone.run("up")
     assert (quiet.returncode, quiet.stderr) == (0, "")
 
 
-def test_a_changed_lock_updates_and_takes_away_what_it_no_longer_names(clone: Clone, index: PackageIndex) -> None:
+def test_a_changed_lock_updates_and_takes_away_what_it_no_longer_names(
+    furnished_clone: Clone, index: PackageIndex
+) -> None:
     django = index.add("django", "1.0", DJANGO)
-    clone.lock(django, index.add("lodger", "1.0", {"lodger.py": ""}))
-    assert clone.answer("up")["has"] == {"pytest": False, "lodger": True}
+    furnished_clone.lock(django, index.add("lodger", "1.0", {"lodger.py": ""}))
+    assert furnished_clone.answer("up")["has"] == {"pytest": False, "lodger": True}
 
     newer = DJANGO["django/core/management/__init__.py"] + "    print('newer', file=sys.stderr)\n"
-    clone.lock(index.add("django", "2.0", DJANGO | {"django/core/management/__init__.py": newer}))
-    done = clone.run("up")
+    furnished_clone.lock(index.add("django", "2.0", DJANGO | {"django/core/management/__init__.py": newer}))
+    done = furnished_clone.run("up")
     assert json.loads(done.stdout)["has"] == {"pytest": False, "lodger": False}
     assert done.stderr.endswith("newer\n")
 
@@ -167,6 +184,22 @@ def test_killed_in_the_middle_is_made_anew_by_the_next_command(clone: Clone, ind
     assert not half_made.exists()
 
 
+def test_from_the_first_change_on_it_counts_as_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "FOLDER", tmp_path)
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / "holdfast.json")
+    monkeypatch.setattr(bootstrap, "_is_sound", lambda stamp: True)
+    bootstrap._write_stamp({"finished": True, "packages": ["taken-away"]})
+    seen = {}
+
+    def pip(self: object, action: str, *options: str) -> None:
+        seen[action] = bootstrap._read_stamp()["finished"]
+
+    monkeypatch.setattr(bootstrap._Work, "_pip", pip)
+    bootstrap._Work(bootstrap.RUNTIME_LOCK, keep_open=0).run()
+    assert seen == {"download": True, "uninstall": False, "install": False}
+    assert bootstrap._read_stamp()["finished"] is True
+
+
 def test_a_damaged_stamp_is_no_stamp(clone: Clone) -> None:
     assert clone.answer("up")
     stamp = clone.root / ".venv" / "holdfast.json"
@@ -175,18 +208,18 @@ def test_a_damaged_stamp_is_no_stamp(clone: Clone) -> None:
     assert json.loads(stamp.read_text())["finished"] is True
 
 
-def test_two_at_once_wait_for_each_other(clone: Clone, index: PackageIndex) -> None:
+def test_two_at_once_wait_for_each_other(furnished_clone: Clone, index: PackageIndex) -> None:
     index.open.clear()
-    first = clone.start("up")
+    first = furnished_clone.start("up")
     assert index.asked.wait(DEADLINE)
-    second = clone.start("up")
+    second = furnished_clone.start("up")
     assert second.stderr is not None
     assert "Another process is making" in second.stderr.readline()
     index.open.set()
     for process in (first, second):
         output, errors = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0, errors
-        assert json.loads(output)["prefix"] == clone.inside
+        assert json.loads(output)["prefix"] == furnished_clone.inside
     assert index.downloads.total() == 1
 
 
@@ -194,6 +227,8 @@ def test_a_moved_folder_and_a_removed_python_are_repaired(clone: Clone) -> None:
     assert clone.answer("up")
     clone.root = clone.root.rename(clone.root.with_name("moved"))
     assert clone.answer("up")["prefix"] == clone.inside
+    pip = clone.root / ".venv" / "bin" / "pip"
+    assert clone.inside in pip.read_text(), "programs name their interpreter by its place"
 
     python = clone.root / ".venv" / "bin" / "python"
     python.unlink()
@@ -201,9 +236,9 @@ def test_a_moved_folder_and_a_removed_python_are_repaired(clone: Clone) -> None:
     assert clone.answer("up")["prefix"] == clone.inside
 
 
-def test_the_command_gets_the_signals(clone: Clone) -> None:
-    assert clone.answer("up")
-    process = clone.start("wait")
+def test_the_command_gets_the_signals(furnished_clone: Clone) -> None:
+    assert furnished_clone.answer("up")
+    process = furnished_clone.start("wait")
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["arguments"] == ["wait"]
     process.terminate()
@@ -222,19 +257,19 @@ def refused(done: "subprocess.CompletedProcess[str]", sentence: str) -> None:
     assert all(line.endswith("…") for line in progress)
 
 
-def test_a_wheel_that_does_not_match_its_hash_is_refused(clone: Clone, index: PackageIndex) -> None:
+def test_a_wheel_that_does_not_match_its_hash_is_refused(furnished_clone: Clone, index: PackageIndex) -> None:
     index.wheels["django-1.0-py3-none-any.whl"] += b"tampered"
-    refused(clone.run("up"), "does not match its hash")
+    refused(furnished_clone.run("up"), "does not match its hash")
 
 
-def test_a_lock_without_hashes_is_refused(clone: Clone) -> None:
-    clone.lock("django==1.0\n")
-    refused(clone.run("up"), "renew it with `manage.py lock`")
+def test_a_lock_without_hashes_is_refused(furnished_clone: Clone) -> None:
+    furnished_clone.lock("django==1.0\n")
+    refused(furnished_clone.run("up"), "renew it with `manage.py lock`")
 
 
-def test_an_index_without_the_package_is_said(clone: Clone, index: PackageIndex) -> None:
+def test_an_index_without_the_package_is_said(furnished_clone: Clone, index: PackageIndex) -> None:
     index.wheels.clear()
-    refused(clone.run("up"), "the package index has none for this Python")
+    refused(furnished_clone.run("up"), "the index has no django==1.0 for this Python")
 
 
 def test_without_network_the_network_is_named_and_the_next_command_goes_on(clone: Clone) -> None:
@@ -243,6 +278,20 @@ def test_without_network_the_network_is_named_and_the_next_command_goes_on(clone
     refused(clone.run("up"), "check network, PIP_INDEX_URL, PIP_PROXY")
     clone.environ["PIP_INDEX_URL"] = address
     assert clone.answer("up")["prefix"] == clone.inside
+
+
+def test_an_update_that_cannot_be_had_leaves_what_works(furnished_clone: Clone, index: PackageIndex) -> None:
+    assert furnished_clone.answer("up")
+    lock = index.add("django", "2.0", DJANGO)
+    index.wheels.pop("django-2.0-py3-none-any.whl")
+    before = (furnished_clone.root / "project" / "requirements.lock").read_text()
+    furnished_clone.lock(lock)
+    refused(furnished_clone.run("up"), "the index has no django==2.0 for this Python")
+
+    furnished_clone.lock(before)
+    as_before = furnished_clone.run("up")
+    assert (as_before.returncode, as_before.stderr) == (0, "")
+    assert not (furnished_clone.root / ".venv" / "wheels").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(clone: Clone) -> None:

@@ -14,7 +14,7 @@ from project.config import ROOT
 
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 STEPS = {
-    "ruff check": [sys.executable, "-m", "ruff", "check", "."],
+    "ruff check": [sys.executable, "-m", "ruff", "check", "--output-format", "concise", "."],
     "ruff format --check": [sys.executable, "-m", "ruff", "format", "--check", "."],
     "mypy": [sys.executable, "-m", "mypy"],
     "makemigrations --check": [*MANAGE, "makemigrations", "--check", "--dry-run"],
