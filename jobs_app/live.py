@@ -23,6 +23,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
+from jobs_app.services import live_counters
 from jobs_app.streaming import Caller, Event, EventStream, InThread
 
 logger = logging.getLogger("holdfast.live")
@@ -163,6 +164,9 @@ class _Turn:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.empty_at: dict[str, int] | None = None
+
+
+hub = Hub(live_counters.read)  # the one of this process: pages that live and calls that wait share its poller
 
 
 def view(hub: Hub, authorise: Callable[[HttpRequest, str], bool]) -> Callable[[HttpRequest], HttpResponseBase]:

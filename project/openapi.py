@@ -10,6 +10,15 @@ REQUEST_ID_HEADER = {
     "description": "The id of this request: the caller's `X-Request-ID` where it was a sane one.",
     "schema": {"type": "string"},
 }
+HEADERS = {
+    "ETag": {"description": "The version, for `If-Match` and `If-None-Match`.", "schema": {"type": "string"}},
+    "Location": {"description": "Where the new thing is.", "schema": {"type": "string"}},
+    "Idempotent-Replayed": {
+        "description": "`true` where the same was asked for before and nothing was made now.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Content-Disposition": {"description": "The name for the file.", "schema": {"type": "string"}},
+}
 
 
 def describe_problems(schema: dict[str, Any]) -> None:
@@ -24,7 +33,10 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     for status in sorted(_statuses(path, method, operation)):
         responses.setdefault(status, _problem(status))
+    headers = operation.pop("x-headers", {})
     for status, answer in responses.items():
+        for name in headers.get(str(status), []):
+            answer.setdefault("headers", {})[name] = HEADERS[name]
         answer.setdefault("headers", {})["X-Request-ID"] = REQUEST_ID_HEADER
         if int(status) in (429, 503):
             answer["headers"]["Retry-After"] = {"description": "Seconds to wait.", "schema": {"type": "integer"}}

@@ -29,7 +29,7 @@ RULES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("jobs_app.live", ("jobs_app.streaming", *INWARDS)),
     ("jobs_app.pages", (*HTML, *INWARDS)),
     ("jobs_app.templatetags", (*HTML, *INWARDS)),
-    ("jobs_app.api", ("jobs_app.streaming", *INWARDS)),
+    ("jobs_app.api", ("jobs_app.live", "jobs_app.streaming", *INWARDS)),
     ("jobs_app.tasks", INWARDS),
     ("jobs_app.management", INWARDS),
     ("jobs_app.admin", ("jobs_app.pages", *INWARDS)),

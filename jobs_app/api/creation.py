@@ -19,10 +19,16 @@ def created(
         made, location = create()
         return Answer(201, made.model_dump_json().encode(), location)
 
+    return answered(request, actor, perform, key)
+
+
+def answered(request: HttpRequest, actor: Actor, perform: Callable[[], Answer], key: str | None) -> HttpResponse:
+    """What `perform` answers; with a key it is performed at most once."""
     fingerprint = b"\0".join([(request.method or "").encode(), request.path.encode(), request.body])
     answer = idempotency.once(actor, key, fingerprint, perform)
     response = HttpResponse(answer.body, status=answer.status, content_type="application/json; charset=utf-8")
-    response["Location"] = answer.location
+    if answer.location:
+        response["Location"] = answer.location
     if answer.replayed:
         response["Idempotent-Replayed"] = "true"
     return response

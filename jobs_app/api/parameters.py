@@ -14,6 +14,11 @@ IdempotencyKey = Annotated[
 ]
 
 
+def headers(**by_status: str) -> dict[str, Any]:
+    """Headers of an answer, as `s200="ETag, Location"`, for the OpenAPI document."""
+    return {"x-headers": {status[1:]: names.split(", ") for status, names in by_status.items()}}
+
+
 def problems(*statuses: int) -> dict[str, Any]:
     """Statuses that the OpenAPI document lists for this operation beside those that any operation can give."""
     return {"x-problems": list(statuses)}

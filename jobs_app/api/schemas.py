@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import AwareDatetime, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from jobs_app.domain.access import Role, Scope
 from jobs_app.domain.project import SLUG
@@ -15,6 +15,23 @@ def rfc3339(moment: datetime) -> str:
 
 
 Time = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str)]
+
+
+def _is_text(value: Any) -> Any:
+    if not isinstance(value, (str, datetime)):
+        raise ValueError("must be a time such as 2026-01-31T12:00:00Z")  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
+def _within_reason(moment: datetime) -> datetime:
+    """In every zone still a date."""
+    if not 1900 <= moment.year <= 9990:
+        raise ValueError("must lie in the years 1900 to 9990")
+    return moment
+
+
+# A time that comes in: RFC 3339, never a number of seconds that might be milliseconds.
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_text), AfterValidator(_within_reason)]
 
 
 class Body(Schema):

@@ -60,6 +60,15 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a claim came to; `alarm_at` is when the clock alone may next make a job due, if it ever does."""
+
+    claimed: list[Claimed]
+    is_drained: bool
+    alarm_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     lease_expires_at: datetime | None
     cancel_requested: bool
@@ -67,13 +76,28 @@ class Beat:
 
 def claim(actor: Actor, slug: str, request: ClaimRequest) -> list[Claimed]:
     """The first due jobs that this worker takes, by priority and age; [] where there are none for now."""
+    return attempt(actor, slug, request).claimed
+
+
+def attempt(actor: Actor, slug: str, request: ClaimRequest) -> Attempt:
+    """A claim, with what somebody needs to know who waits for the next one."""
     project, records = jobs_of(actor, slug, Scope.WORK)
     _check(request)
     store = record_store()
-    expiry.settle_due(records, limit=expiry.BEFORE_A_CLAIM)
+    alarm = records.next_alarm()
+    if passed(alarm, records.now()):
+        expiry.settle_due(records, limit=expiry.BEFORE_A_CLAIM)
+        alarm = records.next_alarm()
     workers.seen(store, project.slug, request)
-    conditions = _open_to(store, project.slug, control_records.read(store, project.slug), request)
-    return [] if conditions is None else _taken(records, conditions, request)
+    controls = control_records.read(store, project.slug)
+    conditions = _open_to(store, project.slug, controls, request)
+    claimed = [] if conditions is None else _taken(records, conditions, request)
+    return Attempt(claimed, request.worker_id in controls.workers, alarm)
+
+
+def next_alarm(actor: Actor, slug: str) -> datetime | None:
+    """When the clock alone may next make a job due."""
+    return jobs_of(actor, slug, Scope.WORK)[1].next_alarm()
 
 
 def heartbeat(

@@ -17,7 +17,7 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.new_job import NewJob
 from jobs_app.errors import AlreadyExistsError, BusyError, InvalidError
 from jobs_app.models import Project
-from jobs_app.services import audit
+from jobs_app.services import audit, retention
 from jobs_app.services.project_jobs import jobs_of
 from jobs_app.stores.job_records import NOT_TRASHED, JobPage, JobRecords
 from jobs_app.stores.jobs import TRASHED
@@ -177,6 +177,15 @@ def restore(actor: Actor, slug: str, id: str) -> Job:
         ) from error
     _audit(actor, "job.restore", project, job)
     return job
+
+
+def erase(actor: Actor, slug: str, id: str) -> None:
+    """Out of the trash for good, with everything that belonged to it."""
+    project, records = jobs_of(actor, slug, Scope.WRITE)
+    job = records.get(id, in_trash=True)
+    if records.purge(id, {"status": TRASHED}):
+        retention.follow(project.slug, id)
+        _audit(actor, "job.erase", project, job)
 
 
 def _check_all(new: Sequence[NewJob]) -> None:

@@ -61,6 +61,12 @@ def preview(actor: Actor, slug: str) -> list[Doomed]:
     return [_doomed(store, project.slug, state, days, deadline) for state, days in _periods().items()]
 
 
+def follow(slug: str, job_id: str) -> None:
+    """Removes what a job that is gone had outside its record."""
+    for remove in CASCADE:
+        remove(slug, job_id)
+
+
 def _periods() -> dict[str, int]:
     """Days by state; a state that is kept for ever is not in it."""
     days: Mapping[str, int] = settings.CONFIG.retention_days
@@ -73,8 +79,7 @@ def _removed(store: RecordStore, slug: str, state: str, days: int, deadline: Dea
     while not deadline.passed:
         batch = store.delete_where(slug, JOBS.name, conditions, order=order, limit=BATCH, cursor=cursor)
         for record in batch.records:
-            for follow in CASCADE:
-                follow(slug, str(record.id))
+            follow(slug, str(record.id))
         removed += len(batch.records)
         cursor = batch.cursor
         if cursor is None:

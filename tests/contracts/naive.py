@@ -87,11 +87,7 @@ class NaiveStore:
         for row in self._matching(project, name, conditions, "id"):
             values = tuple(row.keys[field] for field in by)
             counts[values] = counts.get(values, 0) + 1
-<<<<<<< HEAD
-        return counts
-=======
         return dict(sorted(counts.items(), key=lambda item: [_place(value) for value in item[0]]))
->>>>>>> main
 
     def claim_first(
         self, project: str, name: str, conditions: Any, changes: dict[str, Any], order: Any, limit: int
@@ -181,12 +177,8 @@ class NaiveStore:
 
 
 def _sortable(row: NaiveRow, field: str) -> tuple[Any, ...]:
-<<<<<<< HEAD
-    value = row.id if field == "id" else row.keys[field]
-=======
     return _place(row.id if field == "id" else row.keys[field])
 
 
 def _place(value: Any) -> tuple[Any, ...]:
->>>>>>> main
     return (False,) if value is None else (True, value)

@@ -74,11 +74,7 @@ def test_results_come_in_the_order_of_the_operations(record_store: RecordStore, 
         (Update("things", "there", lambda r: Outcome({}, [Update("jobs", MISSING, {})])), RecordNotFoundError),
         (Replace("things", "there", {"rank": None, "id": 1}), InvalidError),
     ],
-<<<<<<< HEAD
-    ids=str,
-=======
     ids=lambda value: type(value).__name__ if not isinstance(value, type) else value.__name__,
->>>>>>> main
 )
 def test_the_last_one_failing_undoes_all(
     record_store: RecordStore, project: str, last: Operation, error: type[RecordStoreError]

@@ -31,10 +31,7 @@ from tests.contracts.naive import NaiveStore
 # Each is driven beside the plain list; a pair of backends is a line more.
 PAIRS: list[tuple[str, str]] = [(name, "naive") for name in BACKENDS]
 PROJECTS = ("alpha", "beta")
-<<<<<<< HEAD
-=======
 PROJECT = st.sampled_from(["alpha", "alpha", "alpha", "beta"])
->>>>>>> main
 
 TEXTS = st.sampled_from(["", "a", "A", "ab", "b", "é", "%", "ß", "a\\'", "😀", "\uff21"])
 TIMES = st.sampled_from(
@@ -54,17 +51,11 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "x": PLAIN,
 }
 WRONG = st.sampled_from([{"status": 1}, {"priority": "x"}, {"id": 1}, {"x": float("nan")}, {"tags": "x"}])
-<<<<<<< HEAD
-DOCUMENTS = st.fixed_dictionaries({}, optional=FIELDS) | WRONG
-CHANGES = st.fixed_dictionaries({}, optional={name: values | st.just(REMOVE) for name, values in FIELDS.items()})
-ORDERED = ("status", "kind", "priority", "weight", "created_at", "task")
-=======
 SOUND = st.fixed_dictionaries({}, optional=FIELDS)
 DOCUMENTS = st.integers(0, 9).flatmap(lambda dice: SOUND if dice else WRONG)
 CHANGES = st.fixed_dictionaries({}, optional={name: values | st.just(REMOVE) for name, values in FIELDS.items()})
 ORDERED = ("status", "kind", "priority", "weight", "created_at", "task")
 TEXTUAL = ("__contains", "__search", "__startswith")
->>>>>>> main
 COMPARED = ("", "__ne", "__lt", "__lte", "__gt", "__gte")
 
 
@@ -76,9 +67,6 @@ def conditions(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def _condition(draw: st.DrawFn) -> tuple[str, Any]:
     field = draw(st.sampled_from(sorted(FIELDS)))
-<<<<<<< HEAD
-    value = draw(FIELDS[field])
-=======
     suffix = draw(st.sampled_from(_suffixes(field)))
     if suffix == "__isnull":
         return field + suffix, draw(st.booleans())
@@ -88,7 +76,6 @@ def _condition(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 def _suffixes(field: str) -> list[str]:
->>>>>>> main
     suffixes = ["__isnull"]
     if field in ORDERED:
         suffixes += [*COMPARED, "__in"]
@@ -100,18 +87,7 @@ def _suffixes(field: str) -> list[str]:
         suffixes += ["__startswith"]
     if field == "tags":
         suffixes += ["__contains"]
-<<<<<<< HEAD
-    suffix = draw(st.sampled_from(suffixes))
-    if suffix == "__isnull":
-        value = draw(st.booleans())
-    elif suffix == "__in":
-        value = draw(st.lists(FIELDS[field], max_size=3))
-    elif suffix in ("__contains", "__search", "__startswith"):
-        value = draw(TEXTS)
-    return field + suffix, value
-=======
     return suffixes
->>>>>>> main
 
 
 ORDERS = st.sampled_from(
@@ -230,11 +206,6 @@ class SideBySide(RuleBasedStateMachine):
     def sides(self) -> tuple[Driven, Driven]:
         raise NotImplementedError
 
-<<<<<<< HEAD
-    @initialize()
-    def open(self) -> None:
-        self.left, self.right = self.sides()
-=======
     @initialize(documents=st.lists(SOUND, min_size=10, max_size=20), topics=st.lists(TEXTS, max_size=4))
     def open(self, documents: list[Any], topics: list[str]) -> None:
         """Begins with enough records to differ by: an empty store proves little."""
@@ -242,7 +213,6 @@ class SideBySide(RuleBasedStateMachine):
         for number, document in enumerate(documents, 1):
             self.both("insert", PROJECTS[0], "jobs", document, str(uuid.UUID(int=number)))
         self.both("insert_many", PROJECTS[0], "notes", [{"topic": topic} for topic in topics])
->>>>>>> main
 
     def both(self, call: str, *arguments: Any) -> str | tuple[str, Any]:
         one = answer(lambda: self.left.do(call, *arguments))
@@ -250,34 +220,20 @@ class SideBySide(RuleBasedStateMachine):
         assert one == other, (call, arguments)
         return other  # type: ignore[no-any-return]  # what `answer` gives
 
-<<<<<<< HEAD
-    @rule(target=places, project=st.sampled_from(PROJECTS), document=DOCUMENTS, given=GIVEN_IDS)
-=======
     @rule(target=places, project=PROJECT, document=DOCUMENTS, given=GIVEN_IDS)
->>>>>>> main
     def insert_thing(self, project: str, document: Any, given: str) -> Any:
         self.both("insert", project, "things", {**document, "rank": 1}, given)
         return project, "things", given
 
-<<<<<<< HEAD
-    @rule(target=places, project=st.sampled_from(PROJECTS), document=DOCUMENTS, id=st.integers(1, 2**48))
-    def insert_job(self, project: str, document: Any, id: int) -> Any:
-        given = str(uuid.UUID(int=id))
-=======
     @rule(target=places, project=PROJECT, document=DOCUMENTS, id=st.integers(1, 30))
     def insert_job(self, project: str, document: Any, id: int) -> Any:
         given = str(uuid.UUID(int=id))  # small, so that taken ones come too
->>>>>>> main
         self.both("insert", project, "jobs", document, given)
         return project, "jobs", given
 
     @rule(
         target=places,
-<<<<<<< HEAD
-        project=st.sampled_from(PROJECTS),
-=======
         project=PROJECT,
->>>>>>> main
         topics=st.lists(st.none() | TEXTS | st.just(1), max_size=3),
         probe=st.integers(1, 12),
     )
@@ -285,11 +241,7 @@ class SideBySide(RuleBasedStateMachine):
         self.both("insert_many", project, "notes", [{"topic": topic} for topic in topics])
         return multiple((project, "notes", probe))
 
-<<<<<<< HEAD
-    @rule(project=st.sampled_from(PROJECTS), id=st.integers(0, 20))
-=======
     @rule(project=PROJECT, id=st.integers(0, 20))
->>>>>>> main
     def insert_numbered_note(self, project: str, id: int) -> None:
         self.both("insert", project, "notes", {"topic": "given"}, id)
 
@@ -309,9 +261,6 @@ class SideBySide(RuleBasedStateMachine):
     def delete(self, place: Any, version: int | None, guard: Any) -> None:
         self.both("delete", *place, version, guard if place[1] == "jobs" else {})
 
-<<<<<<< HEAD
-    @rule(project=st.sampled_from(PROJECTS), where=conditions(), order=ORDERS)
-=======
     @rule(field=st.sampled_from(ORDERED), data=st.data())
     def compare_in_every_way(self, field: str, data: st.DataObject) -> None:
         value = data.draw(FIELDS[field])
@@ -326,32 +275,16 @@ class SideBySide(RuleBasedStateMachine):
                 self.both("query", PROJECTS[0], "jobs", {}, order)
 
     @rule(project=PROJECT, where=conditions(), order=ORDERS)
->>>>>>> main
     def query_jobs(self, project: str, where: Any, order: Any) -> None:
         self.both("query", project, "jobs", where, order)
         self.both("count", project, "jobs", where)
 
     @rule(
-<<<<<<< HEAD
-        project=st.sampled_from(PROJECTS),
-=======
         project=PROJECT,
->>>>>>> main
         by=st.lists(st.sampled_from(["status", "kind", "priority", "due"]), min_size=1, max_size=2, unique=True),
         where=conditions(),
     )
     def count_by(self, project: str, by: Any, where: Any) -> None:
-<<<<<<< HEAD
-        one = answer(lambda: sorted(self.left.do("count_by", project, "jobs", by, where).items(), key=repr))
-        other = answer(lambda: sorted(self.right.do("count_by", project, "jobs", by, where).items(), key=repr))
-        assert one == other
-
-    @rule(project=st.sampled_from(PROJECTS), where=conditions(), changes=CHANGES, order=ORDERS, limit=st.integers(1, 4))
-    def claim(self, project: str, where: Any, changes: Any, order: Any, limit: int) -> None:
-        self.both("claim_first", project, "jobs", where, changes, order, limit)
-
-    @rule(project=st.sampled_from(PROJECTS), where=conditions(), limit=st.integers(1, 4))
-=======
         self.both("count_by", project, "jobs", by, where)
 
     @rule(project=PROJECT, where=conditions(), changes=CHANGES, order=ORDERS, limit=st.integers(1, 4))
@@ -359,7 +292,6 @@ class SideBySide(RuleBasedStateMachine):
         self.both("claim_first", project, "jobs", where, changes, order, limit)
 
     @rule(project=PROJECT, where=conditions(), limit=st.integers(1, 4))
->>>>>>> main
     def delete_where(self, project: str, where: Any, limit: int) -> None:
         self.both("delete_where", project, "jobs", where, limit)
 
@@ -368,11 +300,7 @@ class SideBySide(RuleBasedStateMachine):
         self.both("append", *place, entries, source)
         self.both("read_stream", *place)
 
-<<<<<<< HEAD
-    @rule(project=st.sampled_from(PROJECTS), really=st.integers(0, 9))
-=======
     @rule(project=PROJECT, really=st.integers(0, 9))
->>>>>>> main
     def delete_project(self, project: str, really: int) -> None:
         if not really:
             self.both("delete_project", project)
@@ -400,11 +328,7 @@ def test_both_answer_alike(left: str, right: str, request: pytest.FixtureRequest
     run_state_machine_as_test(
         Machine,
         settings=settings(
-<<<<<<< HEAD
-            max_examples=40,
-=======
             max_examples=30,
->>>>>>> main
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
