@@ -202,7 +202,7 @@ def _events(changed: Collection[str], changes: Changes) -> list[Event]:
     nouns = {topic.partition("/")[2] for topic in changed}
     id_ = ".".join(str(changes.values[topic]) for topic in sorted(changes.topics))
     events = [Event(json.dumps({"topics": dict.fromkeys(sorted(nouns), 0)}), id=id_)] if nouns else []
-    return [*events, Event("", name="vitals", id=id_)] if nouns & VITAL else events
+    return [*events, Event("{}", name="vitals", id=id_)] if nouns & VITAL else events
 
 
 def _values_of(id_: str, topics: frozenset[str]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from jobs_app.pages import account, docs, home, live, login, maintenance, projects, settings, styleguide
+from jobs_app.pages import account, docs, home, live, login, maintenance, offline, projects, settings, styleguide
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.show, name="home"),
@@ -16,6 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/sessions/<name>/end/", account.end_session, name="session-end"),
     path("live/", live.stream, name="live"),
     path("vitals/", live.vitals, name="vitals"),
+    path("offline/", offline.page, name="offline"),
+    path("offline-worker.js", offline.worker, name="offline-worker"),
+    path("favicon.ico", offline.favicon, name="favicon"),
     path("projects/", projects.index, name="projects"),
     path("projects/new/", projects.create, name="project-new"),
     path("p/<slug:slug>/", projects.show, name="project-home"),

@@ -52,7 +52,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "banners": cache(lambda: _from_all(BANNERS, request)),
         "vitals": cache(lambda: _from_all(VITALS, request)),
         "live_url": cache(lambda: "".join(_from_all(LIVE_URL, request))),
-        "vitals_url": reverse("vitals"),
+        "vitals_url": cache(lambda: reverse("vitals")),
         "frame": cache(lambda: _frame(request)),
     }
 

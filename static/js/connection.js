@@ -30,6 +30,8 @@ document.addEventListener("htmx:error", ({ detail: { ctx, error } }) => {
   if (!ctx || ctx.sourceEvent?.type === "live" || error?.name === "AbortError") return;
   toast(navigator.onLine ? "The server cannot be reached. Nothing was changed; try again in a moment." : "You are offline. Nothing was changed.", "failed");
 });
+// on plain http a browser has no workers, but for this machine
+navigator.serviceWorker?.register("/offline-worker.js").catch(() => {});
 addEventListener("online", show);
 addEventListener("offline", show);
 show();

@@ -259,7 +259,7 @@ def _nothing(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     return HttpResponse("<!doctype html><html lang=en><title>Elsewhere</title><h1>Elsewhere</h1>")
 
 
-def _silent(request: HttpRequest) -> HttpResponse:
+def silent_stream(request: HttpRequest) -> HttpResponse:
     """To a stream of events: do not ask again."""
     return HttpResponse(status=204)
 
@@ -273,8 +273,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("styleguide/", styleguide.show, name="styleguide"),
     path("refused/", _refused),
-    path("live/", _silent, name="live"),
-    path("vitals/", _silent, name="vitals"),
+    path("live/", silent_stream, name="live"),
+    path("vitals/", silent_stream, name="vitals"),
     path("", _nothing, name="home"),
     path("login/", _view("login", "full"), name="login"),
     path("logout/", _nothing, name="logout"),
@@ -296,5 +296,6 @@ urlpatterns = [
     path("p/<slug:slug>/settings/members/<int:member>/remove/", _nothing, name="member-remove"),
     path("p/<slug:slug>/settings/tokens/", _view("settings-tokens", "full"), name="settings-tokens"),
     path("p/<slug:slug>/settings/tokens/<int:token>/revoke/", _nothing, name="token-revoke"),
+    path("p/<slug:slug>/settings/tokens/<int:token>/rotate/", _nothing, name="token-rotate"),
     path("p/<slug:slug>/settings/audit/", _view("settings-audit", "full"), name="settings-audit"),
 ]

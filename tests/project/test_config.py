@@ -187,6 +187,9 @@ def test_secrets_are_in_no_text_of_the_configuration() -> None:
     assert CANARY not in f"{made!r} {made!s} {made.storages}"
 
 
+BEHIND_A_PROXY = {"HOLDFAST_PUBLIC_URL": "https://b.example.org/", "HOLDFAST_TRUSTED_PROXIES": "10.0.0.1"}
+
+
 class TestAddresses:
     def test_a_database_of_its_own(self) -> None:
         made = load({"HOLDFAST_DATABASE_URL": "postgresql://us%40er:p%2Fw@db.example.org:5433/name?sslmode=require"})
@@ -212,7 +215,7 @@ class TestAddresses:
 
     def test_hosts_by_commas_as_a_list_and_in_brackets(self) -> None:
         for text in ("a.example.org, [::1]", '["a.example.org", "[::1]"]'):
-            made = load({"HOLDFAST_ALLOWED_HOSTS": text, "HOLDFAST_PUBLIC_URL": "https://b.example.org/"})
+            made = load({"HOLDFAST_ALLOWED_HOSTS": text, **BEHIND_A_PROXY})
             assert made.hosts == ["a.example.org", "[::1]", "b.example.org"]
             assert made.public_url == "https://b.example.org"
         assert load({"HOLDFAST_ALLOWED_HOSTS": "[::1], a"}).allowed_hosts == ("[::1]", "a")
