@@ -72,9 +72,16 @@ class Later(StreamingHttpResponse):
     def __init__(self, wait: Callable[[Caller], Awaitable[HttpResponse]]) -> None:
         super().__init__(self._at_once(), content_type="application/json")
         self._wait = wait
+        self.refusal: Callable[[Exception], HttpResponse | None] = lambda error: None  # the frame knows better
 
     async def final(self, caller: Caller) -> HttpResponse:
-        answer = await self._wait(caller)
+        try:
+            answer = await self._wait(caller)
+        except Exception as error:
+            refused = self.refusal(error)
+            if refused is None:
+                raise
+            answer = refused
         for name, value in self.items():
             if name not in answer:
                 answer.headers[name] = value

@@ -45,7 +45,7 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-for module in (me, projects, tokens, audit, jobs, claims, logs, workers, maintenance):
+for module in (me, projects, tokens, audit, claims, jobs, logs, workers, maintenance):
     api.add_router("", module.router)
 
 

@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_vary_headers
 
+from jobs_app.streaming import Later
 from project import metrics, problems, request_log
 from project.request_context import RequestContext, current
 from project.request_log import Answered
@@ -38,6 +39,8 @@ class RequestFrame:
             response = self._get_response(request)
             if response.status_code >= HTTPStatus.BAD_REQUEST and is_api(request):
                 response = _as_problem(response)
+            if isinstance(response, Later) and is_api(request):
+                response.refusal = problems.refusal
             response["X-Request-ID"] = context.request_id
             _note(request, response, context, time.perf_counter() - started)
         finally:

@@ -94,6 +94,12 @@ def for_status(status: int, detail: str = "") -> HttpResponse:
     return response(code, detail or f"{PROBLEMS[code][1]}.")
 
 
+def refusal(error: BaseException) -> HttpResponse | None:
+    """The answer to an error that carries a code of the table; None for any other."""
+    known = of(error)
+    return None if known is None else response(known[0], known[1], **known[2])
+
+
 def of(error: BaseException) -> tuple[str, str, dict[str, Any]] | None:
     """Code, sentence and extra fields of an error that carries a code of the table; None for any other."""
     code = getattr(error, "code", None)

@@ -9,7 +9,7 @@ import logging
 import math
 from datetime import timedelta
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Router
 
 from jobs_app.api import job_answers
@@ -60,7 +60,7 @@ def claim_jobs(request: ApiRequest, p: Slug, body: ClaimIn) -> HttpResponse | La
     first = claims.attempt(request.auth, p, asked)
     if first.claimed or not body.wait_seconds:
         return job_answers.claimed(first.claimed, p, now())
-    return Later(_Wait(request, request.auth, p, asked, first, body.wait_seconds))
+    return Later(_Wait(request.auth, p, asked, first, body.wait_seconds))
 
 
 @router.post(f"{JOBS}/{{id}}/heartbeat", response=HeartbeatOut, summary="Stay alive", openapi_extra=problems(409))
@@ -100,12 +100,9 @@ def release(request: ApiRequest, p: Slug, id: JobId, body: ReleaseIn) -> HttpRes
 
 
 class _Wait:
-    """One claim that waits. Refusals are answered as they would be at once."""
+    """One claim that waits."""
 
-    def __init__(
-        self, request: HttpRequest, actor: Actor, slug: str, asked: ClaimRequest, first: Attempt, seconds: float
-    ) -> None:
-        self._request = request
+    def __init__(self, actor: Actor, slug: str, asked: ClaimRequest, first: Attempt, seconds: float) -> None:
         self._actor = actor
         self._slug = slug
         self._asked = asked
@@ -113,14 +110,11 @@ class _Wait:
         self._seconds = seconds
 
     async def __call__(self, caller: Caller) -> HttpResponse:
-        try:
-            found = await self._found(caller)
-            if found and not caller.is_open:  # nobody is there to work on them
-                await caller.in_thread(self._give_back, found)
-                found = []
-            return await caller.in_thread(lambda: job_answers.claimed(found, self._slug, now()))
-        except Exception as error:  # noqa: BLE001 - every error has its answer, and the handlers log what is none of ours
-            return await caller.in_thread(self._refusal, error)
+        found = await self._found(caller)
+        if found and not caller.is_open:  # nobody is there to work on them
+            await caller.in_thread(self._give_back, found)
+            found = []
+        return await caller.in_thread(lambda: job_answers.claimed(found, self._slug, now()))
 
     async def _found(self, caller: Caller) -> list[Claimed]:
         loop = asyncio.get_running_loop()
@@ -176,7 +170,3 @@ class _Wait:
     def _give_back(self, found: list[Claimed]) -> None:
         for item in found:
             claims.release(self._actor, self._slug, item.job.id, item.lease_token)
-
-    def _refusal(self, error: Exception) -> HttpResponse:
-        assert router.api is not None
-        return router.api.on_exception(self._request, error)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, StrictBool, StrictInt
+from pydantic import ConfigDict, Field, JsonValue, StrictBool, StrictInt
 
 from jobs_app.api.schemas import Body, Moment, Time
 from jobs_app.domain import lease
@@ -21,7 +21,7 @@ Seconds = Annotated[StrictInt, Field(ge=1, le=31 * 86_400)]
 LeaseSeconds = Annotated[StrictInt, Field(ge=1, le=lease.LONGEST_LEASE_SECONDS)]
 LeaseToken = Annotated[str, Field(max_length=lease.LONGEST_TOKEN, description="What the claim gave for this attempt.")]
 Reason = Annotated[str, Field(max_length=jobs.LONGEST_REASON, description="Kept with the event and in the audit log.")]
-EXAMPLE = {
+EXAMPLE: dict[str, JsonValue] = {
     "name": "Quarterly report",
     "ingestion_task_id": "task-4711",
     "source_file_path": "inbox/2026/q1.pdf",

@@ -176,7 +176,7 @@ def retry_job(request: ApiRequest, p: Slug, id: JobId, body: ReasonIn | None = N
     return job_answers.one(job, p, now())
 
 
-@router.get(f"{JOBS}/{{id}}/events", response=EventPage, summary="Read a job's events")
+@router.get(f"{JOBS}/{{id}}/events", response=EventPage, by_alias=True, summary="Read a job's events")
 def list_events(
     request: ApiRequest, p: Slug, id: JobId, after: After = 0, limit: Limit = paging.DEFAULT_LIMIT
 ) -> HttpResponse:
