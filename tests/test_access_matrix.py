@@ -14,10 +14,12 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
+from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
+from jobs_app.domain.job_states import JobState
 from jobs_app.models import Project, Token
-from jobs_app.services import logins, people, tokens
-from tests.factories import make_person, make_project, make_token
+from jobs_app.services import jobs, logins, pauses, people, tokens
+from tests.factories import job_in, make_job, make_person, make_project, make_token
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +52,9 @@ class Route:
 QUERIES = {"DELETE /api/v1/projects/<p>": "?confirm=alpha", "GET /live/": "?topics=/maintenance"}
 V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
+JOBS = f"{PROJECT}/jobs"
 PAGE = "p/<slug:slug>/"
+LEASE = "the token of the one lease"
 ROUTES = [
     Route("GET", f"{V1}/me", TOKEN_HOLDER),
     Route("GET", f"{V1}/projects", TOKEN_HOLDER),
@@ -66,6 +70,37 @@ ROUTES = [
     Route("POST", f"{PROJECT}/tokens/<token_id>/rotate", ADMIN),
     Route("DELETE", f"{PROJECT}/tokens/<token_id>", ADMIN),
     Route("GET", f"{PROJECT}/audit", ADMIN),
+    Route("GET", JOBS, READ),
+    Route("POST", JOBS, WRITE, {"name": "x"}),
+    Route("POST", f"{JOBS}/batch", WRITE, {"jobs": [{"name": "x"}]}),
+    Route("POST", f"{JOBS}/claim", WORK, {"worker_id": "w1"}),
+    Route("GET", f"{JOBS}/<id>", READ),
+    Route("PATCH", f"{JOBS}/<id>", WRITE, {"priority": 1}),
+    Route("DELETE", f"{JOBS}/<id>", WRITE),
+    Route("POST", f"{JOBS}/<id>/cancel", WRITE, {}),
+    Route("POST", f"{JOBS}/<id>/retry", WRITE, {}),
+    Route("POST", f"{JOBS}/<id>/heartbeat", WORK, {"lease_token": LEASE}),
+    Route("POST", f"{JOBS}/<id>/complete", WORK, {"lease_token": LEASE}),
+    Route("POST", f"{JOBS}/<id>/fail", WORK, {"lease_token": LEASE, "error_message": "x"}),
+    Route("POST", f"{JOBS}/<id>/release", WORK, {"lease_token": LEASE}),
+    Route("GET", f"{JOBS}/<id>/events", READ),
+    Route("GET", f"{JOBS}/<id>/attempts", READ),
+    Route("GET", f"{JOBS}/<id>/waiting", READ),
+    Route("GET", f"{JOBS}/<id>/logs", READ),
+    Route("POST", f"{JOBS}/<id>/logs", WRITE, {"entries": [{"message": "x"}]}),
+    Route("GET", f"{JOBS}/<id>/logs/stream", READ),
+    Route("GET", f"{JOBS}/<id>/logs/download", READ),
+    Route("GET", f"{PROJECT}/trash", READ),
+    Route("POST", f"{PROJECT}/trash/<id>/restore", WRITE),
+    Route("DELETE", f"{PROJECT}/trash/<id>", WRITE),
+    Route("GET", f"{PROJECT}/retention", READ),
+    Route("GET", f"{PROJECT}/workers", READ),
+    Route("GET", f"{PROJECT}/workers/<worker_id>", READ),
+    Route("POST", f"{PROJECT}/workers/<worker_id>/drain", WRITE, {}),
+    Route("POST", f"{PROJECT}/workers/<worker_id>/resume", WRITE),
+    Route("GET", f"{PROJECT}/pauses", READ),
+    Route("POST", f"{PROJECT}/pauses", WRITE, {"reason": "x"}),
+    Route("DELETE", f"{PROJECT}/pauses", WRITE),
     Route("GET", f"{V1}/maintenance/tasks", TOKEN_HOLDER),
     Route("POST", f"{V1}/maintenance/tasks/<name>/run", SERVER),
     Route("GET", f"{V1}/maintenance/history", TOKEN_HOLDER),
@@ -128,15 +163,33 @@ class World:
     member: User
     token: Token
     invitation: str
+    jobs: dict[str, str]  # ids by what can be done to them
+
+    def job_for(self, route: Route) -> str:
+        verb = route.path.rpartition("/")[2]
+        if "trash" in route.path:
+            return self.jobs["deleted"]
+        held = {"heartbeat", "complete", "fail", "release"}
+        return self.jobs["held" if verb in held else "failed" if verb == "retry" else "pending"]
 
 
 @pytest.fixture
-def world(project: Project, other_project: Project) -> World:
+def world(project: Project, other_project: Project, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(lease, "new_token", lambda: LEASE)
     member = make_person("eve", roles={project: Role.VIEWER})
     make_person("anna", roles={project: Role.ADMIN})
     token, _ = tokens.create(COMMAND, project.slug, "existing", [Scope.READ])
     _, invitation = people.invite(COMMAND, "newcomer")
-    return World(project, other_project, member, token, invitation)
+    return World(project, other_project, member, token, invitation, _jobs(project))
+
+
+def _jobs(project: Project) -> dict[str, str]:
+    """One for everything that can be done, and a pause that can be ended."""
+    found = {"failed": job_in(project, JobState.FAILED).id, "held": job_in(project, JobState.PROCESSING).id}
+    deleted = make_job(project)
+    jobs.delete(COMMAND, project.slug, deleted.id)
+    pauses.pause(COMMAND, project.slug, None, "night")
+    return {**found, "deleted": deleted.id, "pending": make_job(project).id}
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:
@@ -147,6 +200,8 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<p>": world.project.slug,
         "<slug:slug>": world.project.slug,
         "<username>": world.member.username,
+        "<id>": world.job_for(route),
+        "<worker_id>": "w1",
         "<token_id>": str(world.token.pk),
         "<int:token_id>": str(world.token.pk),
         "<uid>": uid,
