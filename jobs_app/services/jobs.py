@@ -112,6 +112,7 @@ def conditions(wanted: JobFilter) -> list[Node]:
         "priority": wanted.priority,
     }
     named = [parse(name, value) for name, value in pairs.items() if value is not None]
+    _refuse((name, "has a NUL in it") for name, value in pairs.items() if isinstance(value, str) and "\0" in value)
     return [Condition(("status",), Op.IN, statuses), *named, *wanted.nodes]
 
 

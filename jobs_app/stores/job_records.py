@@ -18,7 +18,7 @@ from jobs_app.domain.new_job import NewJob
 from jobs_app.errors import ConflictError, InvalidError, InvalidTransitionError, NotFoundError, PreconditionFailedError
 from jobs_app.errors import LeaseLostError as LeaseLostRefusal
 from jobs_app.stores import jobs
-from jobs_app.stores.jobs import ATTEMPTS, EVENTS, JOBS
+from jobs_app.stores.jobs import ATTEMPTS, EVENTS, JOBS, NEVER
 from jobs_app.stores.values import time_in
 from storage_app.records import errors as store_errors
 from storage_app.records.base import RecordStore
@@ -154,8 +154,9 @@ class JobRecords:
 
     def next_alarm(self) -> datetime | None:
         """When the clock next changes something, if nothing else does before; it may lie in the past."""
-        page = self._store.query(self._project, JOBS.name, {"alarm_at__isnull": False}, order="alarm_at", limit=1)
-        return time_in(page.records[0].document["alarm_at"]) if page.records else None
+        page = self._store.query(self._project, JOBS.name, order="alarm_at", limit=1)
+        alarm = time_in(page.records[0].document["alarm_at"]) if page.records else None
+        return None if alarm == NEVER else alarm
 
     def purge(self, id: str, conditions: Conditions) -> bool:
         """Gone for good, with its streams, if it still is as the conditions say."""

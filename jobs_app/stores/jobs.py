@@ -4,6 +4,7 @@ A job's events, attempts and log lines are streams of its record, so they come a
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from jobs_app.domain.job import (
@@ -36,6 +37,9 @@ TRASHED: Final = "trashed"  # the partition of deleted jobs: no list or count of
 EVENTS: Final = "events"
 ATTEMPTS: Final = "attempts"
 LOGS: Final = "logs"
+# The alarm of a job that waits for nothing. Not null, which comes first in every order: so the next alarm of all is
+# simply the first of the index, however many jobs have none.
+NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 JOBS: Final = Collection(
     "jobs",
@@ -68,7 +72,7 @@ JOBS: Final = Collection(
 )
 
 
-def to_document(job: Job, step_at: Any) -> dict[str, Any]:
+def to_document(job: Job, step_at: datetime) -> dict[str, Any]:
     """The record of a job as it is from this moment on."""
     return {
         "name": job.name,
@@ -107,7 +111,7 @@ def to_document(job: Job, step_at: Any) -> dict[str, Any]:
         "settled": {"token_digest": job.settled.token_digest, "call": job.settled.call} if job.settled else None,
         "request_digest": job.request_digest,
         "due": job.is_due(step_at),
-        "alarm_at": time_out(job.next_alarm(step_at)),
+        "alarm_at": time_out(job.next_alarm(step_at) or NEVER),
         "search": _search_text(job),
     }
 
@@ -156,7 +160,7 @@ def from_record(record: Record) -> Job:
     )
 
 
-def outcome(record: Record, step: Step, step_at: Any) -> Outcome:
+def outcome(record: Record, step: Step, step_at: datetime) -> Outcome:
     """What a step writes: the fields that are others now, its event, and the attempt that ended with it."""
     document = to_document(step.job, step_at)
     changes = {name: value for name, value in document.items() if not _unchanged(record.document, name, value)}

@@ -48,7 +48,7 @@ def play(scene: Coroutine[Any, Any, T]) -> T:
 
 def waiting(api: Api, seconds: float = 20, worker_id: str = "w1", **asked: Any) -> Later:
     """A claim that found nothing and is to wait."""
-    answer = api.post(f"{JOBS}/claim", {"worker_id": worker_id, "wait_seconds": seconds, **asked})
+    answer: object = api.post(f"{JOBS}/claim", {"worker_id": worker_id, "wait_seconds": seconds, **asked})
     assert isinstance(answer, Later), getattr(answer, "content", answer)
     return answer
 
@@ -218,7 +218,7 @@ class TestFollowing:
 
     @staticmethod
     def stream(api: Api, id: str, **headers: str) -> EventStream:
-        answer = api.get(f"{JOBS}/{id}/logs/stream", **headers)
+        answer: object = api.get(f"{JOBS}/{id}/logs/stream", **headers)
         assert isinstance(answer, EventStream)
         return answer
 
