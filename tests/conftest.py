@@ -67,6 +67,8 @@ def record_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rec
     """The store that services use, on each backend; it goes by the clock that `clock` moves."""
     backend = BACKENDS[request.param]
     with opened(backend.name, **backend.prepare(request, tmp_path)) as made, store.using(made):
+        for slug in made.projects():  # a database is shared by the tests of a run, and so are the names of projects
+            made.delete_project(slug)
         yield made
 
 
