@@ -1,0 +1,201 @@
+"""The statements that read, lock and write rows of record tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from storage_app.records import query
+from storage_app.records.database.dialects import TYPES
+from storage_app.records.database.layout import Layout
+from storage_app.records.database.transactions import Transaction
+from storage_app.records.declarations import Key, Kind
+from storage_app.records.ids import RecordId
+
+QUARANTINE: Final = "storage_app_recordquarantine"
+
+
+class Stored(Protocol):
+    @property
+    def id(self) -> RecordId: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def keys(self) -> Mapping[str, Key]: ...
+
+
+def locked(
+    transaction: Transaction, layout: Layout, project: str, ids: Sequence[RecordId], exclusive: bool
+) -> dict[RecordId, tuple[int, str]]:
+    """Version and text of those that are there, locked until the end of the transaction."""
+    found: dict[RecordId, tuple[int, str]] = {}
+    lock = transaction.dialect.for_update if exclusive else transaction.dialect.for_share
+    for start in range(0, len(ids), _ROWS):
+        chunk = ids[start : start + _ROWS]
+        rows = transaction.fetch(
+            f"SELECT id, version, document FROM {layout.table} WHERE {layout.scope}"
+            f" AND id {_among(len(chunk))} ORDER BY id{lock}",
+            [*layout.scope_values(project), *chunk],
+        )
+        found.update({id: (version, text) for id, version, text in rows})
+    return found
+
+
+def holder(transaction: Transaction, layout: Layout, project: str, name: str, value: Key) -> RecordId | None:
+    """Who has this unique value."""
+    rows = transaction.fetch(
+        f"SELECT id FROM {layout.table} WHERE {layout.scope} AND {layout.columns[name]} = %s",
+        [*layout.scope_values(project), value],
+    )
+    return rows[0][0] if rows else None
+
+
+def quarantine_reason(transaction: Transaction, layout: Layout, project: str, id: RecordId) -> str | None:
+    rows = transaction.fetch(
+        f"SELECT reason FROM {QUARANTINE} WHERE project = %s AND collection = %s AND record = %s",
+        (project, layout.name, str(id)),
+    )
+    return rows[0][0] if rows else None
+
+
+def delete(transaction: Transaction, layout: Layout, project: str, ids: Sequence[RecordId]) -> None:
+    for start in range(0, len(ids), _ROWS):
+        chunk = ids[start : start + _ROWS]
+        transaction.later(
+            f"DELETE FROM {layout.table} WHERE {layout.scope} AND id {_among(len(chunk))}",
+            [*layout.scope_values(project), *chunk],
+        )
+        if layout.lists:
+            _delete_elements(transaction, layout, project, chunk)
+
+
+def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequence[Stored]) -> None:
+    columns = [*(["project", "collection"] if layout.free else ["project"]), "id", "version", "document"]
+    columns += [column for _, column in layout.key_columns]
+    places = f"({', '.join(['%s'] * len(columns))})"
+    scope = layout.scope_values(project)
+    step = max(transaction.dialect.parameters // len(columns), 1)
+    for start in range(0, len(rows), step):
+        chunk = rows[start : start + step]
+        transaction.later(
+            f"INSERT INTO {layout.table} ({', '.join(columns)}) VALUES {', '.join([places] * len(chunk))}",
+            [value for row in chunk for value in (*scope, row.id, row.version, row.text, *_column_values(layout, row))],
+        )
+    if layout.lists:
+        _insert_elements(transaction, layout, project, rows)
+
+
+def update(
+    transaction: Transaction, layout: Layout, project: str, pairs: Sequence[tuple[Stored, Stored]]
+) -> None:
+    """Rows that were there, as they are now; only the columns that differ in one of them are named."""
+    if len(pairs) > 1:
+        _free_unique_values(transaction, layout, project, pairs)
+    before = [_column_values(layout, old) for old, _ in pairs]
+    now = [_column_values(layout, new) for _, new in pairs]
+    differing = [
+        number
+        for number in range(len(layout.key_columns))
+        if any(old[number] != new[number] for old, new in zip(before, now, strict=True))
+    ]
+    names = [layout.key_columns[number] for number in differing]
+    columns = ["version", "document", *(column for _, column in names)]
+    values = [
+        (pair[1].version, pair[1].text, *(row[number] for number in differing))
+        for pair, row in zip(pairs, now, strict=True)
+    ]
+    types = ["bigint", "text", *(TYPES[layout.kind(name)] for name, _ in names)]
+    ids = [new.id for _, new in pairs]
+    _set(transaction, layout, project, ids, columns, types, values)
+    if layout.lists:
+        changed = [new for old, new in pairs if any(old.keys[field.name] != new.keys[field.name] for field in layout.lists)]
+        if changed:
+            _delete_elements(transaction, layout, project, [row.id for row in changed])
+            _insert_elements(transaction, layout, project, changed)
+
+
+_ROWS: Final = 500
+
+
+def _among(count: int) -> str:
+    return "= %s" if count == 1 else f"IN ({', '.join(['%s'] * count)})"
+
+
+def _column_values(layout: Layout, row: Stored) -> list[Key]:
+    if not layout.searched:
+        return [row.keys[name] for name, _ in layout.key_columns]
+    return [
+        query.fold(value) if layout.kind(name) is Kind.SEARCH and isinstance(value, str) else value
+        for name, _ in layout.key_columns
+        for value in (row.keys[name],)
+    ]
+
+
+def _set(
+    transaction: Transaction,
+    layout: Layout,
+    project: str,
+    ids: Sequence[RecordId],
+    columns: Sequence[str],
+    types: Sequence[str],
+    values: Sequence[tuple[Any, ...]],
+) -> None:
+    scope = layout.scope_values(project)
+    if len(ids) == 1 or not transaction.dialect.is_postgresql:
+        assignments = ", ".join(f"{column} = %s" for column in columns)
+        for id, row in zip(ids, values, strict=True):
+            transaction.later(
+                f"UPDATE {layout.table} SET {assignments} WHERE {layout.scope} AND id = %s", [*row, *scope, id]
+            )
+        return
+    id_type = TYPES[layout.kind("id")]
+    assignments = ", ".join(f"{column} = v.{column}" for column in columns)
+    places = f"({', '.join(f'%s::{type}' for type in (id_type, *types))})"
+    scoped = " AND ".join(f"t.{part}" for part in layout.scope.split(" AND "))
+    for start in range(0, len(ids), _ROWS):
+        chunk = [(id, *row) for id, row in zip(ids[start : start + _ROWS], values[start : start + _ROWS], strict=True)]
+        transaction.later(
+            f"UPDATE {layout.table} AS t SET {assignments} FROM (VALUES {', '.join([places] * len(chunk))})"
+            f" AS v (id, {', '.join(columns)}) WHERE {scoped} AND t.id = v.id",
+            [*(value for row in chunk for value in row), *scope],
+        )
+
+
+def _free_unique_values(
+    transaction: Transaction, layout: Layout, project: str, pairs: Sequence[tuple[Stored, Stored]]
+) -> None:
+    """Records may hand unique values on to each other in one write, which the constraint would refuse half way."""
+    for unique in layout.collection.unique_fields:
+        ids = [
+            old.id for old, new in pairs if old.keys[unique.name] not in (None, new.keys[unique.name])
+        ]
+        for start in range(0, len(ids), _ROWS):
+            chunk = ids[start : start + _ROWS]
+            transaction.later(
+                f"UPDATE {layout.table} SET {layout.columns[unique.name]} = NULL"
+                f" WHERE {layout.scope} AND id {_among(len(chunk))}",
+                [*layout.scope_values(project), *chunk],
+            )
+
+
+def _delete_elements(transaction: Transaction, layout: Layout, project: str, ids: Sequence[RecordId]) -> None:
+    transaction.later(
+        f"DELETE FROM {layout.elements_table} WHERE project = %s AND id {_among(len(ids))}", [project, *ids]
+    )
+
+
+def _insert_elements(transaction: Transaction, layout: Layout, project: str, rows: Sequence[Stored]) -> None:
+    elements = [
+        (project, field.name, element, row.id)
+        for row in rows
+        for field in layout.lists
+        if isinstance(value := row.keys[field.name], tuple)
+        for element in dict.fromkeys(value)
+    ]
+    for start in range(0, len(elements), _ROWS):
+        chunk = elements[start : start + _ROWS]
+        transaction.later(
+            f"INSERT INTO {layout.elements_table} (project, field, element, id)"
+            f" VALUES {', '.join(['(%s, %s, %s, %s)'] * len(chunk))}",
+            [value for row in chunk for value in row],
+        )
