@@ -5,6 +5,7 @@ import os
 import tempfile
 import threading
 import uuid
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,10 @@ from typing import Any, Final
 import django
 from django.apps import apps
 from django.db import connections, models
+
+from storage_app.records import registry, times
+from storage_app.records.base import RecordStore
+from storage_app.records.declarations import Collection
 
 Settings = dict[str, Any]
 
@@ -42,10 +47,12 @@ def sqlite_settings(path: Path) -> Settings:
 @contextlib.contextmanager
 def postgresql_server() -> Iterator[str]:
     """The folder of a server's socket; user and first database are `postgres`. The server ends with this."""
-    import pgserver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs grumbles on import where there is no XDG_RUNTIME_DIR
+        from pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="records-postgresql-", ignore_cleanup_errors=True) as folder:
-        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             yield server.get_uri().partition("host=")[2]
         finally:
@@ -69,6 +76,18 @@ def use(settings: Settings) -> str:
     return alias
 
 
+def open_store(
+    collections: Iterable[Collection],
+    *,
+    settings: Settings,
+    clock: times.Clock = times.now,
+    lock_timeout: float = 5.0,
+) -> RecordStore:
+    """A database store over settings instead of an alias, so that another process can open it too."""
+    alias = use(settings)
+    return registry.open_store("database", collections, alias=alias, clock=clock, lock_timeout=lock_timeout)
+
+
 def forget(alias: str) -> None:
     """Django's own tests would otherwise make a test database for it."""
     connections[alias].close()
@@ -76,7 +95,14 @@ def forget(alias: str) -> None:
     connections.settings.pop(alias, None)
 
 
-def create_tables(alias: str, collections: Iterable[Any]) -> None:
+def make(settings: Settings, collections: Iterable[Collection]) -> None:
+    """The tables in a database that has none."""
+    alias = use(settings)
+    create_tables(alias, collections)
+    forget(alias)
+
+
+def create_tables(alias: str, collections: Iterable[Collection]) -> None:
     """The tables all collections share, and those of these collections."""
     with connections[alias].schema_editor() as editor:
         for name in SHARED_MODELS:
@@ -90,7 +116,7 @@ _LOCK: Final = threading.Lock()
 
 
 @cache
-def _models(collection: Any) -> list[type[models.Model]]:
+def _models(collection: Collection) -> list[type[models.Model]]:
     """Of an app that is not installed, so that no migration is asked for."""
     from storage_app.records.database.tables import element_model, record_model
 

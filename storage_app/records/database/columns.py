@@ -8,7 +8,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 
-
 if TYPE_CHECKING:
     _TextField: TypeAlias = models.TextField[Any, Any]
 else:

@@ -31,7 +31,15 @@ def take_in(work: Work, transaction: Transaction, project: str, collection: str,
         items = list(group)
         if place is not None:
             id, stream = place
-            _entries(work, transaction, project, collection, id, stream, [item.entry for item in items if isinstance(item, ExportedEntry)])
+            _entries(
+                work,
+                transaction,
+                project,
+                collection,
+                id,
+                stream,
+                [item.entry for item in items if isinstance(item, ExportedEntry)],
+            )
             continue
         for item in items:
             if isinstance(item, ExportedSequence):

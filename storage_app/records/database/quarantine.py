@@ -30,9 +30,7 @@ def set_aside(
     if not rows:
         return None
     version, text, *values = rows[0]
-    keys = {
-        name: layout.from_column(name, value) for (name, _), value in zip(layout.key_columns, values, strict=True)
-    }
+    keys = {name: layout.from_column(name, value) for (name, _), value in zip(layout.key_columns, values, strict=True)}
     entries = stream_tables.entry_count(transaction, project, layout.name, id)
     ((number,),) = transaction.fetch(
         f"INSERT INTO {QUARANTINE} (project, collection, record, version, reason, at, text)"
@@ -48,13 +46,13 @@ def set_aside(
 
 
 def listed(database: Database, collection_of: Any, project: str) -> list[Quarantined]:
-    rows = database.read(
-        f"SELECT {_COLUMNS} FROM {QUARANTINE} WHERE project = %s ORDER BY id", (project,)
-    )
+    rows = database.read(f"SELECT {_COLUMNS} FROM {QUARANTINE} WHERE project = %s ORDER BY id", (project,))
     return [_quarantined(collection_of(row[1]), row) for row in rows]
 
 
-def restore(work: Work, transaction: Transaction, collection_of: Any, project: str, id: str, text: str | None) -> Record:
+def restore(
+    work: Work, transaction: Transaction, collection_of: Any, project: str, id: str, text: str | None
+) -> Record:
     row = _locked(transaction, project, id)
     collection: Collection = collection_of(row[1])
     found = _quarantined(collection, row)

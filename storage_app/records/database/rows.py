@@ -85,9 +85,7 @@ def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequenc
         _insert_elements(transaction, layout, project, rows)
 
 
-def update(
-    transaction: Transaction, layout: Layout, project: str, pairs: Sequence[tuple[Stored, Stored]]
-) -> None:
+def update(transaction: Transaction, layout: Layout, project: str, pairs: Sequence[tuple[Stored, Stored]]) -> None:
     """Rows that were there, as they are now; only the columns that differ in one of them are named."""
     if len(pairs) > 1:
         _free_unique_values(transaction, layout, project, pairs)
@@ -108,7 +106,9 @@ def update(
     ids = [new.id for _, new in pairs]
     _set(transaction, layout, project, ids, columns, types, values)
     if layout.lists:
-        changed = [new for old, new in pairs if any(old.keys[field.name] != new.keys[field.name] for field in layout.lists)]
+        changed = [
+            new for old, new in pairs if any(old.keys[field.name] != new.keys[field.name] for field in layout.lists)
+        ]
         if changed:
             _delete_elements(transaction, layout, project, [row.id for row in changed])
             _insert_elements(transaction, layout, project, changed)
@@ -150,7 +150,7 @@ def _set(
         return
     id_type = TYPES[layout.kind("id")]
     assignments = ", ".join(f"{column} = v.{column}" for column in columns)
-    places = f"({', '.join(f'%s::{type}' for type in (id_type, *types))})"
+    places = f"({', '.join(f'%s::{kind}' for kind in (id_type, *types))})"
     scoped = " AND ".join(f"t.{part}" for part in layout.scope.split(" AND "))
     for start in range(0, len(ids), _ROWS):
         chunk = [(id, *row) for id, row in zip(ids[start : start + _ROWS], values[start : start + _ROWS], strict=True)]
@@ -166,9 +166,7 @@ def _free_unique_values(
 ) -> None:
     """Records may hand unique values on to each other in one write, which the constraint would refuse half way."""
     for unique in layout.collection.unique_fields:
-        ids = [
-            old.id for old, new in pairs if old.keys[unique.name] not in (None, new.keys[unique.name])
-        ]
+        ids = [old.id for old, new in pairs if old.keys[unique.name] not in (None, new.keys[unique.name])]
         for start in range(0, len(ids), _ROWS):
             chunk = ids[start : start + _ROWS]
             transaction.later(

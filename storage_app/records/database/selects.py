@@ -205,9 +205,7 @@ def _equal(column: str, value: Key) -> Expression:
     return Expression(f"{column} IS NULL") if value is None else Expression(f"{column} = %s", (value,))
 
 
-def _segments(
-    layout: Layout, terms: Terms, place: tuple[Key, ...], inclusive: bool
-) -> list[tuple[Expression, ...]]:
+def _segments(layout: Layout, terms: Terms, place: tuple[Key, ...], inclusive: bool) -> list[tuple[Expression, ...]]:
     """The rows after a place (itself included or not), in their order, as conditions an index can follow."""
     columns = [layout.column(name) for name, _ in terms]
     equal = [_equal(column, value) for column, value in zip(columns, place, strict=True)]

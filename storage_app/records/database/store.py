@@ -7,7 +7,7 @@ collection from its model (`tables.record_model`). Nothing here reads a model.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
-from storage_app.records import cursors, query, times
+from storage_app.records import query, times
 from storage_app.records.base import (
     Capabilities,
     CollectionStatistics,

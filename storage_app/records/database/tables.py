@@ -39,7 +39,7 @@ def record_model(collection: Collection, module: str, app_label: str | None = No
     constraints = [
         models.UniqueConstraint(fields=["project", layout.columns[field.name]], name=f"{layout.table}_{column}")
         for field in collection.unique_fields
-        if (column := layout.columns.get(field.name))
+        for column in (layout.columns[field.name],)
     ]
     return _model(
         f"{_camel(collection.name)}Record",
@@ -83,7 +83,7 @@ def _elements_model(layout: Layout, module: str, app_label: str | None) -> None:
 
 def _model(name: str, module: str, attributes: dict[str, Any], meta: dict[str, Any]) -> type[models.Model]:
     body = {**attributes, "__module__": module, "Meta": type("Meta", (), meta)}
-    return cast("type[models.Model]", type(models.Model)(name, (models.Model,), body))
+    return cast("type[models.Model]", type(name, (models.Model,), body))
 
 
 def _labelled(app_label: str | None) -> dict[str, str]:

@@ -214,9 +214,7 @@ class Transaction:
 
 
 _ATTEMPTS: Final = 20
-_ALONG_THE_INDEX: Final = (
-    "SET LOCAL enable_sort=off; SET LOCAL enable_seqscan=off; SET LOCAL enable_bitmapscan=off; "
-)
+_ALONG_THE_INDEX: Final = "SET LOCAL enable_sort=off; SET LOCAL enable_seqscan=off; SET LOCAL enable_bitmapscan=off; "
 
 
 def _fetched(wrapper: BaseDatabaseWrapper, sql: str, parameters: Parameters) -> Rows:

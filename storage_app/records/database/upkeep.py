@@ -263,14 +263,12 @@ def _streams(fetch: Fetch, layout: Layout, project: str) -> tuple[int, list[Prob
     record = "CAST(r.id AS text)" if layout.numbered else "r.id"
     scope = " AND ".join(f"r.{part}" for part in layout.scope.split(" AND "))
     found = fetch(
-        "SELECT s.record, s.name, s.last, (SELECT count(*) FROM {e} AS e WHERE e.stream = s.id),"
-        " (SELECT coalesce(max(e.position), 0) FROM {e} AS e WHERE e.stream = s.id),"
-        " EXISTS (SELECT 1 FROM {t} AS r WHERE {scope} AND {record} = s.record),"
-        " EXISTS (SELECT 1 FROM {q} AS q WHERE q.project = s.project AND q.collection = s.collection"
+        f"SELECT s.record, s.name, s.last, (SELECT count(*) FROM {ENTRIES} AS e WHERE e.stream = s.id),"
+        f" (SELECT coalesce(max(e.position), 0) FROM {ENTRIES} AS e WHERE e.stream = s.id),"
+        f" EXISTS (SELECT 1 FROM {layout.table} AS r WHERE {scope} AND {record} = s.record),"
+        f" EXISTS (SELECT 1 FROM {QUARANTINE} AS q WHERE q.project = s.project AND q.collection = s.collection"
         " AND q.record = s.record)"
-        " FROM {s} AS s WHERE s.project = %s AND s.collection = %s ORDER BY s.id".format(
-            e=ENTRIES, t=layout.table, q=QUARANTINE, s=STREAMS, scope=scope, record=record
-        ),
+        f" FROM {STREAMS} AS s WHERE s.project = %s AND s.collection = %s ORDER BY s.id",
         [*layout.scope_values(project), project, layout.name],
     )
     entries = 0

@@ -6,7 +6,7 @@ since its constraints refuse what is wrong; then the work is done again with car
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Final
 
 from storage_app.records import query
 from storage_app.records.base import RecordStore
@@ -30,7 +30,6 @@ from storage_app.records.errors import (
 from storage_app.records.ids import LARGEST_SEQUENCE, RecordId, check_sequence
 from storage_app.records.operations import (
     Append,
-    Appended,
     Delete,
     Insert,
     Operation,
@@ -132,8 +131,7 @@ class Work:
     def _shelf(self, collection: str) -> _Shelf:
         shelf = self._shelves.get(collection)
         if shelf is None:
-            layout = self._layouts[collection] if collection in self._layouts else None
-            layout = layout or Layout(self._store.collection(collection))
+            layout = self._layouts.get(collection) or Layout(self._store.collection(collection))
             shelf = self._shelves[collection] = _Shelf(layout)
         return shelf
 
@@ -149,7 +147,7 @@ class Work:
             shelf = self._shelf(collection)
             ids = {id: change for id, change in wanted[collection].items() if _is_id(shelf.layout, id)}
             for exclusive in (True, False):
-                chosen = sorted(id for id, change in ids.items() if change is exclusive and id not in shelf.states)  # type: ignore[type-var]  # of one kind
+                chosen = sorted(id for id, change in ids.items() if change is exclusive and id not in shelf.states)
                 self._load_many(shelf, chosen, exclusive)
 
     def _load_many(self, shelf: _Shelf, ids: Sequence[RecordId], exclusive: bool) -> None:
@@ -245,18 +243,14 @@ class Work:
         raise RecordNotFoundError(shelf.layout.name, id)
 
     def _change(self, shelf: _Shelf, row: Row, operation: Update) -> Record:
-        changes: Any = operation.change
-        following: Sequence[Operation] = ()
-        if callable(operation.change):
-            # The function gets a copy of its own to play with; the change is made to the stored document.
-            result = outcome(operation.change, row.record())
-            changes, following = result.changes, result.then
-        if changes is None:
+        # A function gets a copy of its own to play with; the change is made to the stored document.
+        result = outcome(operation.change, row.record() if callable(operation.change) else _UNSEEN)
+        if result.changes is None:
             record = row.record()
         else:
-            prepared = prepare(shelf.layout.collection, merged(row.document, changes))
+            prepared = prepare(shelf.layout.collection, merged(row.document, result.changes))
             record = self._put(shelf, row.id, row.version + 1, prepared)
-        for operation_after in following:
+        for operation_after in result.then:
             self._store.collection(operation_after.collection)
             self._perform(operation_after)
         return record
@@ -344,6 +338,9 @@ class Work:
         size = (_size(now) if now else 0) - (_size(before) if before else 0)
         self.changes.tally(layout.name, records=(now is not None) - (before is not None), size=size)
         self.changes.count(layout, row.id, before.keys if before else None, now.keys if now else None)
+
+
+_UNSEEN: Final = Record("", 0, {})
 
 
 def _size(row: Row) -> int:
