@@ -29,7 +29,7 @@ class Database:
     """One database as the store sees it."""
 
     def __init__(self, alias: str, lock_timeout: float) -> None:
-        self._connections = Connections(alias)
+        self._connections = Connections(alias, lock_timeout)
         self._lock_timeout = lock_timeout
         vendor = self._vendor()
         if vendor not in DIALECTS:
@@ -43,28 +43,25 @@ class Database:
         """One statement, which sees everything acknowledged before. `planned`: along the index, never by sorting."""
         for attempt in range(2):
             session = self._connections.session()
-            if planned and self.dialect.is_postgresql and not session.wrapper.in_atomic_block:
-                sql = _ALONG_THE_INDEX + sql
-                planned = False
             try:
-                return _fetched(session.wrapper, sql, parameters)
+                return session.sent([(sql, parameters)], planned)
             except utils.Error as error:
-                if attempt or not _was_cut(session.wrapper):
+                if attempt or not (faults.is_conflict(error) or _was_cut(session.wrapper)):
                     raise faults.mapped(error) from error
         raise AssertionError("two attempts end one way or the other")
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Callable[[str, Parameters], Rows]]:
         """Reads that all see the same moment (inside a transaction of the caller's: what that sees)."""
-        wrapper = self._connections.session().wrapper
+        session = self._connections.session()
 
         def fetch(sql: str, parameters: Parameters = ()) -> Rows:
             try:
-                return _fetched(wrapper, sql, parameters)
+                return session.sent([(sql, parameters)])
             except utils.Error as error:
                 raise faults.mapped(error) from error
 
-        if wrapper.in_atomic_block:
+        if session.wrapper.in_atomic_block:
             yield fetch
             return
         fetch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.dialect.is_postgresql else "BEGIN", ())
@@ -123,17 +120,15 @@ class Transaction:
         self._nested = session.wrapper.in_atomic_block or not session.wrapper.get_autocommit()
         self._waiting: list[tuple[str, Parameters]] = []
         if self._nested:
-            self._sent([("SAVEPOINT records", ())])
+            self._session.sent([("SAVEPOINT records", ())])
         elif dialect.is_postgresql:
             self._waiting.append((self._beginning(durability), ()))
         else:
             self._begin_immediate(durability)
 
     def fetch(self, sql: str, parameters: Parameters = (), planned: bool = False) -> Rows:
-        if planned and self.dialect.is_postgresql and not self._nested:
-            self.later(_ALONG_THE_INDEX.rstrip("; "))
         waiting, self._waiting = [*self._waiting, (sql, parameters)], []
-        return self._sent(waiting)
+        return self._session.sent(waiting, planned)
 
     def later(self, sql: str, parameters: Parameters = ()) -> None:
         self._waiting.append((sql, parameters))
@@ -141,7 +136,7 @@ class Transaction:
     def commit(self) -> None:
         waiting, self._waiting = self._waiting, []
         self.is_harmless = False
-        self._sent([*waiting, ("RELEASE SAVEPOINT records" if self._nested else "COMMIT", ())])
+        self._session.sent([*waiting, ("RELEASE SAVEPOINT records" if self._nested else "COMMIT", ())])
 
     def rollback(self) -> None:
         """Quietly: the error that led here is the one to be told of. A connection that cannot even do this is closed,
@@ -150,33 +145,19 @@ class Transaction:
         self._waiting = []
         try:
             if self._nested:
-                self._sent([("ROLLBACK TO SAVEPOINT records", ()), ("RELEASE SAVEPOINT records", ())])
+                self._session.sent([("ROLLBACK TO SAVEPOINT records", ()), ("RELEASE SAVEPOINT records", ())])
             elif self._is_open():
-                self._sent([("ROLLBACK", ())])
+                self._session.sent([("ROLLBACK", ())])
         except utils.Error:
             if not self._nested:
                 self.wrapper.close()
 
-    def _sent(self, statements: Sequence[tuple[str, Parameters]]) -> Rows:
-        """The rows of the last one."""
-        if self.dialect.is_postgresql:
-            sql = ";".join(sql for sql, _ in statements)
-            return _fetched(self.wrapper, sql, [value for _, parameters in statements for value in parameters])
-        rows: Rows = []
-        for sql, parameters in statements:
-            rows = _fetched(self.wrapper, sql, parameters)
-        return rows
-
     def _beginning(self, durability: Durability) -> str:
-        if "synchronous_commit" not in self._session.set_to:
-            ((setting,),) = _fetched(self.wrapper, "SELECT current_setting('synchronous_commit')", ())
-            self._session.set_to["synchronous_commit"] = setting
-        parts = ["BEGIN", f"SET LOCAL lock_timeout={max(int(self._lock_timeout * 1000), 1)}"]
         if durability is Durability.KILL_SAFE:
-            parts.append("SET LOCAL synchronous_commit=off")
-        elif self._session.set_to["synchronous_commit"] == "off":
-            parts.append("SET LOCAL synchronous_commit=on")
-        return ";".join(parts)
+            return "BEGIN;SET LOCAL synchronous_commit=off"
+        if self._session.set_to["synchronous_commit"] == "off":
+            return "BEGIN;SET LOCAL synchronous_commit=on"
+        return "BEGIN"
 
     def _begin_immediate(self, durability: Durability) -> None:
         """Waits in short steps: SQLite's own waiting sleeps up to a tenth of a second at a time."""
@@ -187,7 +168,7 @@ class Transaction:
         try:
             while True:
                 try:
-                    _fetched(self.wrapper, "BEGIN IMMEDIATE", ())
+                    self._session.sent([("BEGIN IMMEDIATE", ())])
                 except utils.OperationalError as error:
                     mapped = faults.mapped(error)
                     if not isinstance(mapped, LockTimeoutError) or time.monotonic() > deadline:
@@ -201,7 +182,7 @@ class Transaction:
 
     def _set(self, pragma: str, value: str) -> None:
         if self._session.set_to.get(pragma) != value:
-            _fetched(self.wrapper, f"PRAGMA {pragma}={value}", ())
+            self._session.sent([(f"PRAGMA {pragma}={value}", ())])
             self._session.set_to[pragma] = value
 
     def _is_open(self) -> bool:
@@ -214,17 +195,6 @@ class Transaction:
 
 
 _ATTEMPTS: Final = 20
-_ALONG_THE_INDEX: Final = "SET LOCAL enable_sort=off; SET LOCAL enable_seqscan=off; SET LOCAL enable_bitmapscan=off; "
-
-
-def _fetched(wrapper: BaseDatabaseWrapper, sql: str, parameters: Parameters) -> Rows:
-    """The rows of the last statement."""
-    with wrapper.cursor() as cursor:
-        cursor.execute(sql, parameters or None)
-        if wrapper.vendor == "postgresql":
-            while cursor.nextset():
-                pass
-        return cursor.fetchall() if cursor.description else []
 
 
 def _was_cut(wrapper: BaseDatabaseWrapper) -> bool:
