@@ -33,7 +33,9 @@ class Workload:
     def fill(self, count: int) -> None:
         while count > 0:
             step = min(count, 1000)
-            records = self.store.insert_many(PROJECT, "bench_jobs", [_document(next(self._numbers)) for _ in range(step)])
+            records = self.store.insert_many(
+                PROJECT, "bench_jobs", [_document(next(self._numbers)) for _ in range(step)]
+            )
             self._ids += [record.id for record in records[:50]]
             count -= step
 
@@ -57,9 +59,7 @@ class Workload:
 
     def claim_and_complete(self) -> None:
         (record,) = self.claim()
-        self.store.update(
-            PROJECT, "bench_jobs", record.id, {"status": "completed"}, guard={"status": "processing"}
-        )
+        self.store.update(PROJECT, "bench_jobs", record.id, {"status": "completed"}, guard={"status": "processing"})
 
     def claim_and_complete_ten(self) -> None:
         self.store.apply(

@@ -4,6 +4,7 @@ Django keeps one connection a thread; in threads of our own nobody else closes t
 """
 
 import itertools
+import random
 import select
 import threading
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ class Session:
 
     def __init__(self, wrapper: BaseDatabaseWrapper, lock_timeout: float) -> None:
         self.wrapper = wrapper
+        self.number = random.randrange(1 << 16)  # noqa: S311 - spreads writers over the shards of counters
         self.ours = False  # opened by the store, so closed by it
         self.set_to: dict[str, str] = {}
         self._lock_timeout = lock_timeout

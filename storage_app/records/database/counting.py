@@ -5,22 +5,23 @@ one order, so that writers wait for each other briefly and never in a circle.
 """
 
 import hashlib
-import random
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 from storage_app import strict_json
+from storage_app.records.database import bulk
 from storage_app.records.database.conditions import Narrowed
 from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import Layout
 from storage_app.records.database.transactions import Database, Transaction
 from storage_app.records.declarations import Key
-from storage_app.records.ids import RecordId
 
 TALLIES: Final = "storage_app_recordtally"
 COUNTS: Final = "storage_app_recordcount"
+Place: TypeAlias = tuple[str, str, str, str]  # project, collection, counter, value
 
 
 class Changes:
@@ -30,7 +31,7 @@ class Changes:
         self._project = project
         self._dialect = dialect
         self._tallies: dict[tuple[str, str], list[int]] = {}
-        self._counts: Counter[tuple[str, str, str, int]] = Counter()
+        self._counts: Counter[tuple[str, str, str]] = Counter()
         self._whole: dict[str, str] = {}
 
     def tally(self, collection: str, stream: str = "", records: int = 0, entries: int = 0, size: int = 0) -> None:
@@ -44,34 +45,32 @@ class Changes:
         """More entries; to those who watch the records nothing has changed."""
         self._row(collection, "")[2] += entries
 
-    def count(
-        self, layout: Layout, id: RecordId, before: Mapping[str, Key] | None, after: Mapping[str, Key] | None
-    ) -> None:
-        for fields in layout.counters:
-            old = None if before is None else tuple(before[name] for name in fields)
-            new = None if after is None else tuple(after[name] for name in fields)
-            if old == new:
+    def count(self, layout: Layout, before: Mapping[str, Key] | None, after: Mapping[str, Key] | None) -> None:
+        for name, fields in layout.named_counters:
+            if before is not None and after is not None and all(before[field] == after[field] for field in fields):
                 continue
-            shard = self._dialect.shard(id)
-            for values, step in ((old, -1), (new, 1)):
-                if values is not None:
-                    self._counts[layout.name, counter_name(fields), self._stored(values), shard] += step
+            for keys, step in ((before, -1), (after, 1)):
+                if keys is not None:
+                    values = tuple([keys[field] for field in fields])
+                    self._counts[layout.name, name, self._stored(values)] += step
 
     def write(self, transaction: Transaction) -> None:
+        shard = transaction.shard
         if self._tallies:
-            shard = random.randrange(self._dialect.shards)  # noqa: S311 - spread, not secrecy
             tallies = [(self._project, *key, shard, *self._tallies[key]) for key in sorted(self._tallies)]
-            transaction.later(_upsert_tallies(len(tallies)), [value for row in tallies for value in row])
+            sql, parameters = bulk.source(self._dialect, _TALLY_TYPES, tallies)
+            transaction.later(_INTO_TALLIES.format(sql), parameters)
         counts = sorted(key for key, step in self._counts.items() if step)
         for start in range(0, len(counts), _ROWS):
             rows = [
-                (self._project, *key, self._whole.get(key[2]), self._counts[key])
+                (self._project, *key, shard, self._whole.get(key[2]), self._counts[key])
                 for key in counts[start : start + _ROWS]
             ]
-            transaction.later(_upsert_counts(len(rows)), [value for row in rows for value in row])
+            sql, parameters = bulk.source(self._dialect, _COUNT_TYPES, rows)
+            transaction.later(_INTO_COUNTS.format(sql), parameters)
 
-    def emptied(self) -> set[tuple[str, str, str, str, int]]:
-        """Rows that fell, and may have come to nothing."""
+    def emptied(self) -> set[Place]:
+        """Counts that fell, and may have come to nothing."""
         return {(self._project, *key) for key, step in self._counts.items() if step < 0}
 
     def _row(self, collection: str, stream: str) -> list[int]:
@@ -85,23 +84,41 @@ class Changes:
 
 
 class Emptied:
-    """Count rows that may have come to nothing, removed every now and then: a million workers leave no million rows."""
+    """Counts that may have come to nothing, removed every now and then: a million workers leave no million rows."""
 
     def __init__(self) -> None:
-        self._rows: set[tuple[str, str, str, str, int]] = set()
+        self._places: set[Place] = set()
         self._lock = threading.Lock()
 
-    def note(self, rows: Iterable[tuple[str, str, str, str, int]], transaction: Transaction) -> None:
+    def note(self, places: Iterable[Place]) -> list[Place]:
+        """Those to be swept now, if there are enough of them."""
         with self._lock:
-            self._rows.update(rows)
-            if len(self._rows) < _SWEEP:
-                return
-            swept, self._rows = sorted(self._rows), set()
-        same = "(project = %s AND collection = %s AND counter = %s AND value = %s AND shard = %s)"
-        transaction.later(
-            f"DELETE FROM {COUNTS} WHERE number = 0 AND ({' OR '.join([same] * len(swept))})",
-            [value for row in swept for value in row],
-        )
+            self._places.update(places)
+            if len(self._places) < _SWEEP:
+                return []
+            due, self._places = sorted(self._places), set()
+            return due
+
+
+def sweep(transaction: Transaction, places: Sequence[Place]) -> None:
+    """The rows are locked before they are added up: one that grows meanwhile is in another shard or waits."""
+    lock = " FOR UPDATE" if transaction.dialect.is_postgresql else ""
+    same = "(project = %s AND collection = %s AND counter = %s AND value = %s)"
+    rows = transaction.fetch(
+        f"SELECT project, collection, counter, value, shard, number FROM {COUNTS}"
+        f" WHERE {' OR '.join([same] * len(places))} ORDER BY project, collection, counter, value, shard{lock}",
+        [part for place in places for part in place],
+    )
+    sums: Counter[Place] = Counter()
+    for project, collection, counter, value, _, number in rows:
+        sums[project, collection, counter, value] += number
+    for project, collection, counter, value, shard, _ in rows:
+        if sums[project, collection, counter, value] == 0:
+            transaction.later(
+                f"DELETE FROM {COUNTS} WHERE project = %s AND collection = %s AND counter = %s AND value = %s"
+                " AND shard = %s",
+                (project, collection, counter, value, shard),
+            )
 
 
 def counter_name(fields: Sequence[str]) -> str:
@@ -110,10 +127,7 @@ def counter_name(fields: Sequence[str]) -> str:
 
 def stored_values(values: tuple[Key, ...]) -> tuple[str, str | None]:
     """Values as the key of a count; very long ones are cut and told apart by a digest, and kept whole beside it."""
-    text = strict_json.dumps(list(values))
-    if len(text) <= _PLAIN_VALUE:
-        return text, None
-    return f"{text[:_PLAIN_VALUE]}#{hashlib.sha256(text.encode()).hexdigest()}", text
+    return _written(values, tuple(map(type, values)))  # true is not 1
 
 
 def kept(
@@ -158,25 +172,27 @@ def changes(database: Database, layout_name: str, project: str, stream: str) -> 
 _ROWS: Final = 500
 _SWEEP: Final = 200
 _PLAIN_VALUE: Final = 150
+_TALLY_TYPES: Final = ("text", "text", "text", "smallint", *["bigint"] * 4)
+_COUNT_TYPES: Final = ("text", "text", "text", "text", "smallint", "text", "bigint")
+_INTO_TALLIES: Final = (
+    f"INSERT INTO {TALLIES} (project, collection, stream, shard, changes, records, entries, bytes) {{}}"
+    " ON CONFLICT (project, collection, stream, shard) DO UPDATE SET"
+    f" changes = {TALLIES}.changes + excluded.changes, records = {TALLIES}.records + excluded.records,"
+    f" entries = {TALLIES}.entries + excluded.entries, bytes = {TALLIES}.bytes + excluded.bytes"
+)
+_INTO_COUNTS: Final = (
+    f"INSERT INTO {COUNTS} (project, collection, counter, value, shard, whole_value, number) {{}}"
+    " ON CONFLICT (project, collection, counter, value, shard)"
+    f" DO UPDATE SET number = {COUNTS}.number + excluded.number"
+)
 
 
-def _upsert_tallies(count: int) -> str:
-    return (
-        f"INSERT INTO {TALLIES} (project, collection, stream, shard, changes, records, entries, bytes)"
-        f" VALUES {', '.join(['(%s, %s, %s, %s, %s, %s, %s, %s)'] * count)}"
-        " ON CONFLICT (project, collection, stream, shard) DO UPDATE SET"
-        f" changes = {TALLIES}.changes + excluded.changes, records = {TALLIES}.records + excluded.records,"
-        f" entries = {TALLIES}.entries + excluded.entries, bytes = {TALLIES}.bytes + excluded.bytes"
-    )
-
-
-def _upsert_counts(count: int) -> str:
-    return (
-        f"INSERT INTO {COUNTS} (project, collection, counter, value, shard, whole_value, number)"
-        f" VALUES {', '.join(['(%s, %s, %s, %s, %s, %s, %s)'] * count)}"
-        " ON CONFLICT (project, collection, counter, value, shard)"
-        f" DO UPDATE SET number = {COUNTS}.number + excluded.number"
-    )
+@lru_cache(maxsize=10_000, typed=True)
+def _written(values: tuple[Key, ...], kinds: tuple[type, ...]) -> tuple[str, str | None]:
+    text = strict_json.dumps(list(values))
+    if len(text) <= _PLAIN_VALUE:
+        return text, None
+    return f"{text[:_PLAIN_VALUE]}#{hashlib.sha256(text.encode()).hexdigest()}", text
 
 
 def _rows(

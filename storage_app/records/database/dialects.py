@@ -1,11 +1,9 @@
 """Where SQLite and PostgreSQL say the same thing differently."""
 
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
 from storage_app.records.declarations import Kind
-from storage_app.records.ids import RecordId
 
 
 @dataclass(frozen=True)
@@ -19,7 +17,6 @@ class Dialect:
     nulls_first: str
     nulls_last: str
     shards: int  # of counters: as many writers as may be at it at once
-    parameters: int  # in one statement
 
     @property
     def is_postgresql(self) -> bool:
@@ -30,14 +27,6 @@ class Dialect:
         if column == "id":
             return "id DESC" if descending else "id"
         return f"{column} DESC{self.nulls_last}" if descending else f"{column}{self.nulls_first}"
-
-    def shard(self, id: RecordId) -> int:
-        """Always the same for a record, so that a count falls to 0 in the row in which it rose."""
-        return zlib.crc32(str(id).encode()) % self.shards if self.shards > 1 else 0
-
-    def cast(self, column: str) -> str:
-        """A parameter of a list of rows, from which PostgreSQL cannot tell the type."""
-        return f"%s::{column}" if self.is_postgresql else "%s"
 
 
 DIALECTS: Final = {
@@ -51,9 +40,8 @@ DIALECTS: Final = {
         " NULLS FIRST",
         " NULLS LAST",
         16,
-        30_000,
     ),
-    "sqlite": Dialect("sqlite", "IS NOT", "instr", "", "", "", "", "", 1, 30_000),
+    "sqlite": Dialect("sqlite", "IS NOT", "instr", "", "", "", "", "", 1),
 }
 TYPES: Final = {
     Kind.TEXT: "text",

@@ -5,12 +5,15 @@ The models are built from this (`tables.py`), and so are the statements; there i
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from storage_app.records import query
 from storage_app.records.cursors import Terms
 from storage_app.records.declarations import FREE_PREFIX, Collection, Field, Ids, Key, Kind
+from storage_app.records.query import Conditions, Where
 
 FREE_TABLE: Final = "storage_app_freerecord"
 ORDERED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.TIME, Kind.BOOLEAN})
@@ -35,6 +38,7 @@ class Layout:
         self.table = FREE_TABLE if self.free else _short(f"records_{collection.name}")
         self.elements_table = _short(f"recordelements_{collection.name}")
         self.numbered = collection.ids is Ids.SEQUENCE
+        self._compiled: dict[object, Where] = {}
 
     @cached_property
     def scope(self) -> str:
@@ -91,6 +95,21 @@ class Layout:
         ]
         return (*declared, *single)
 
+    @cached_property
+    def named_counters(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return tuple((",".join(fields), fields) for fields in self.counters)
+
+    def compiled(self, conditions: Conditions) -> Where:
+        """As `query.compiled`, remembering those that come again and again: a claim's, a guard's."""
+        if not isinstance(conditions, Mapping) or not all(type(value) in _PLAIN for value in conditions.values()):
+            return query.compiled(self.collection, conditions)
+        key = tuple((name, type(value), value) for name, value in conditions.items())
+        if (found := self._compiled.get(key)) is None:
+            if len(self._compiled) >= _MOST_COMPILED:
+                self._compiled = {}
+            found = self._compiled[key] = query.compiled(self.collection, conditions)
+        return found
+
     def column(self, name: str) -> str:
         return "id" if name == "id" else self.columns[name]
 
@@ -110,6 +129,8 @@ class Layout:
         return f"r_{self.name[:12].rstrip('_')}_{_digest(repr((self.name, terms)), 10)}"
 
 
+_PLAIN: Final = frozenset({str, int, bool})
+_MOST_COMPILED: Final = 1000
 _LONGEST_TABLE: Final = 50
 _LONGEST_COLUMN: Final = 40
 

@@ -40,7 +40,7 @@ def set_aside(
     delete(transaction, layout, project, [id])
     changes = Changes(project, transaction.dialect)
     changes.tally(layout.name, records=-1, entries=-entries, size=-len(text.encode()))
-    changes.count(layout, id, keys, None)
+    changes.count(layout, keys, None)
     changes.write(transaction)
     return Quarantined(_shown(number), layout.name, id, reason, times.from_instant(at), text)
 

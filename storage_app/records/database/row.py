@@ -1,8 +1,6 @@
 """A row of a record table, as text until somebody asks for more."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from storage_app import strict_json
@@ -21,32 +19,42 @@ class UnreadableError(Exception):
         self.layout, self.id, self.reason = layout, id, reason
 
 
-@dataclass(frozen=True)
 class Row:
-    """A record as text, parsed when somebody asks."""
+    """A record as text, parsed when somebody asks, and then once."""
 
-    layout: Layout
-    id: RecordId
-    version: int
-    text: str
+    __slots__ = ("_document", "_keys", "id", "layout", "text", "version")
 
-    @cached_property
+    def __init__(
+        self, layout: Layout, id: RecordId, version: int, text: str, keys: Mapping[str, Key] | None = None
+    ) -> None:
+        self.layout = layout
+        self.id = id
+        self.version = version
+        self.text = text
+        self._document: dict[str, Any] | None = None
+        self._keys = keys
+
+    @property
     def document(self) -> dict[str, Any]:
-        try:
-            return strict_json.loads_object(self.text)
-        except strict_json.StrictJSONError as error:
-            raise UnreadableError(self.layout, self.id, str(error)) from error
+        if self._document is None:
+            self._document = self._parsed()
+        return self._document
 
-    @cached_property
+    @property
     def keys(self) -> Mapping[str, Key]:
-        try:
-            return self.layout.collection.keys(self.document)
-        except InvalidError as error:
-            raise UnreadableError(self.layout, self.id, str(error)) from error
+        if self._keys is None:
+            try:
+                self._keys = self.layout.collection.keys(self.document)
+            except InvalidError as error:
+                raise UnreadableError(self.layout, self.id, str(error)) from error
+        return self._keys
 
     def record(self) -> Record:
         """Parsed once more, so that nobody else has it."""
+        return Record(self.id, self.version, self._parsed())
+
+    def _parsed(self) -> dict[str, Any]:
         try:
-            return Record(self.id, self.version, strict_json.loads_object(self.text))
+            return strict_json.loads_object(self.text)
         except strict_json.StrictJSONError as error:
             raise UnreadableError(self.layout, self.id, str(error)) from error

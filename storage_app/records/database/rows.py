@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from storage_app.records import query
+from storage_app.records.database import bulk
 from storage_app.records.database.dialects import TYPES
 from storage_app.records.database.layout import Layout
 from storage_app.records.database.transactions import Transaction
@@ -31,11 +32,10 @@ def locked(
     found: dict[RecordId, tuple[int, str]] = {}
     lock = transaction.dialect.for_update if exclusive else transaction.dialect.for_share
     for start in range(0, len(ids), _ROWS):
-        chunk = ids[start : start + _ROWS]
+        among, values = _among(transaction, layout, ids[start : start + _ROWS])
         rows = transaction.fetch(
-            f"SELECT id, version, document FROM {layout.table} WHERE {layout.scope}"
-            f" AND id {_among(len(chunk))} ORDER BY id{lock}",
-            [*layout.scope_values(project), *chunk],
+            f"SELECT id, version, document FROM {layout.table} WHERE {layout.scope} AND id {among} ORDER BY id{lock}",
+            [*layout.scope_values(project), *values],
         )
         found.update({id: (version, text) for id, version, text in rows})
     return found
@@ -61,26 +61,26 @@ def quarantine_reason(transaction: Transaction, layout: Layout, project: str, id
 def delete(transaction: Transaction, layout: Layout, project: str, ids: Sequence[RecordId]) -> None:
     for start in range(0, len(ids), _ROWS):
         chunk = ids[start : start + _ROWS]
+        among, values = _among(transaction, layout, chunk)
         transaction.later(
-            f"DELETE FROM {layout.table} WHERE {layout.scope} AND id {_among(len(chunk))}",
-            [*layout.scope_values(project), *chunk],
+            f"DELETE FROM {layout.table} WHERE {layout.scope} AND id {among}", [*layout.scope_values(project), *values]
         )
         if layout.lists:
             _delete_elements(transaction, layout, project, chunk)
 
 
 def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequence[Stored]) -> None:
-    columns = [*(["project", "collection"] if layout.free else ["project"]), "id", "version", "document"]
-    columns += [column for _, column in layout.key_columns]
-    places = f"({', '.join(['%s'] * len(columns))})"
     scope = layout.scope_values(project)
-    step = max(transaction.dialect.parameters // len(columns), 1)
-    for start in range(0, len(rows), step):
-        chunk = rows[start : start + step]
-        transaction.later(
-            f"INSERT INTO {layout.table} ({', '.join(columns)}) VALUES {', '.join([places] * len(chunk))}",
-            [value for row in chunk for value in (*scope, row.id, row.version, row.text, *_column_values(layout, row))],
-        )
+    columns = [*["project", "collection"][: len(scope)], "id", "version", "document"]
+    columns += [column for _, column in layout.key_columns]
+    types = [*["text"] * len(scope), _id_type(layout), "bigint", "text"]
+    types += [TYPES[layout.kind(name)] for name, _ in layout.key_columns]
+    for start in range(0, len(rows), _ROWS):
+        values = [
+            (*scope, row.id, row.version, row.text, *_column_values(layout, row)) for row in rows[start : start + _ROWS]
+        ]
+        sql, parameters = bulk.source(transaction.dialect, types, values)
+        transaction.later(f"INSERT INTO {layout.table} ({', '.join(columns)}) {sql}", parameters)
     if layout.lists:
         _insert_elements(transaction, layout, project, rows)
 
@@ -117,8 +117,12 @@ def update(transaction: Transaction, layout: Layout, project: str, pairs: Sequen
 _ROWS: Final = 500
 
 
-def _among(count: int) -> str:
-    return "= %s" if count == 1 else f"IN ({', '.join(['%s'] * count)})"
+def _among(transaction: Transaction, layout: Layout, ids: Sequence[RecordId]) -> tuple[str, list[Any]]:
+    return bulk.among(transaction.dialect, _id_type(layout), ids)
+
+
+def _id_type(layout: Layout) -> str:
+    return TYPES[layout.kind("id")]
 
 
 def _column_values(layout: Layout, row: Stored) -> list[Key]:
@@ -148,16 +152,14 @@ def _set(
                 f"UPDATE {layout.table} SET {assignments} WHERE {layout.scope} AND id = %s", [*row, *scope, id]
             )
         return
-    id_type = TYPES[layout.kind("id")]
     assignments = ", ".join(f"{column} = v.{column}" for column in columns)
-    places = f"({', '.join(f'%s::{kind}' for kind in (id_type, *types))})"
     scoped = " AND ".join(f"t.{part}" for part in layout.scope.split(" AND "))
     for start in range(0, len(ids), _ROWS):
         chunk = [(id, *row) for id, row in zip(ids[start : start + _ROWS], values[start : start + _ROWS], strict=True)]
         transaction.later(
-            f"UPDATE {layout.table} AS t SET {assignments} FROM (VALUES {', '.join([places] * len(chunk))})"
+            f"UPDATE {layout.table} AS t SET {assignments} FROM {bulk.arrays([_id_type(layout), *types])}"
             f" AS v (id, {', '.join(columns)}) WHERE {scoped} AND t.id = v.id",
-            [*(value for row in chunk for value in row), *scope],
+            [*bulk.columns(chunk), *scope],
         )
 
 
@@ -168,18 +170,17 @@ def _free_unique_values(
     for unique in layout.collection.unique_fields:
         ids = [old.id for old, new in pairs if old.keys[unique.name] not in (None, new.keys[unique.name])]
         for start in range(0, len(ids), _ROWS):
-            chunk = ids[start : start + _ROWS]
+            among, values = _among(transaction, layout, ids[start : start + _ROWS])
             transaction.later(
-                f"UPDATE {layout.table} SET {layout.columns[unique.name]} = NULL"
-                f" WHERE {layout.scope} AND id {_among(len(chunk))}",
-                [*layout.scope_values(project), *chunk],
+                f"UPDATE {layout.table} SET {layout.columns[unique.name]} = NULL WHERE {layout.scope} AND id {among}",
+                [*layout.scope_values(project), *values],
             )
 
 
 def _delete_elements(transaction: Transaction, layout: Layout, project: str, ids: Sequence[RecordId]) -> None:
-    transaction.later(
-        f"DELETE FROM {layout.elements_table} WHERE project = %s AND id {_among(len(ids))}", [project, *ids]
-    )
+    for start in range(0, len(ids), _ROWS):
+        among, values = _among(transaction, layout, ids[start : start + _ROWS])
+        transaction.later(f"DELETE FROM {layout.elements_table} WHERE project = %s AND id {among}", [project, *values])
 
 
 def _insert_elements(transaction: Transaction, layout: Layout, project: str, rows: Sequence[Stored]) -> None:
@@ -191,9 +192,6 @@ def _insert_elements(transaction: Transaction, layout: Layout, project: str, row
         for element in dict.fromkeys(value)
     ]
     for start in range(0, len(elements), _ROWS):
-        chunk = elements[start : start + _ROWS]
-        transaction.later(
-            f"INSERT INTO {layout.elements_table} (project, field, element, id)"
-            f" VALUES {', '.join(['(%s, %s, %s, %s)'] * len(chunk))}",
-            [value for row in chunk for value in row],
-        )
+        types = ["text", "text", "text", _id_type(layout)]
+        sql, parameters = bulk.source(transaction.dialect, types, elements[start : start + _ROWS])
+        transaction.later(f"INSERT INTO {layout.elements_table} (project, field, element, id) {sql}", parameters)

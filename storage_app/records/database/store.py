@@ -159,7 +159,7 @@ class DatabaseRecordStore(RecordStore):
         limit: int,
         durability: Durability,
     ) -> list[Record]:
-        where = query.compiled(collection, conditions)
+        where = self._layout(collection).compiled(conditions)
 
         def claim(work: Work, transaction: Transaction) -> list[Record]:
             search = self._search(project, collection, where, terms, transaction.dialect.skip_locked)
@@ -290,17 +290,19 @@ class DatabaseRecordStore(RecordStore):
     def _written(self, project: str, act: Callable[[Work, Transaction], T], durability: Durability) -> T:
         """The answer of what was done in one transaction; a record that cannot be read is set aside on the way."""
 
-        def write(transaction: Transaction) -> T:
+        def write(transaction: Transaction) -> tuple[T, set[counting.Place]]:
             work = Work(self, self._layouts, project, transaction)
-            result = act(work, transaction)
-            self._emptied.note(work.changes.emptied(), transaction)
-            return result
+            return act(work, transaction), work.changes.emptied()
 
         while True:
             try:
-                return self._database.write(write, durability)
+                result, emptied = self._database.write(write, durability)
             except UnreadableError as error:
                 self._set_aside(project, error)
+                continue
+            if due := self._emptied.note(emptied):
+                self._database.write(lambda transaction: counting.sweep(transaction, due), Durability.KILL_SAFE)
+            return result
 
     def _readable(self, project: str, rows: Iterable[Row], rest: Sequence[query.Node] = ()) -> Iterator[Record]:
         """The records of those that can be read (and match the rest of the conditions); others are set aside."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage_app import strict_json
+from storage_app.records.database import bulk
 from storage_app.records.database.counting import Changes
 from storage_app.records.database.transactions import Database, Transaction
 from storage_app.records.ids import RecordId
@@ -87,21 +88,20 @@ class Streams:
                 self._changes.grow(appending.place[0], added)
             self._settled[ticket] = Appended(added, end + added)
         self._insert(rows)
-        for stream in sorted(grown):
-            self._transaction.later(f"UPDATE {STREAMS} SET last = %s WHERE id = %s", (grown[stream], stream))
+        self._grow(grown)
 
     def _ends(self, places: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], tuple[int, int]]:
         """Where these streams end, locked; those that are not there are made."""
         wanted = sorted(set(places))
         found: dict[tuple[str, str, str], tuple[int, int]] = {}
         for start in range(0, len(wanted), _ROWS):
-            chunk = wanted[start : start + _ROWS]
+            chunk = [(self._project, *place, 0) for place in wanted[start : start + _ROWS]]
+            sql, parameters = bulk.source(self._transaction.dialect, ("text", "text", "text", "text", "bigint"), chunk)
             rows = self._transaction.fetch(
-                f"INSERT INTO {STREAMS} (project, collection, record, name, last)"
-                f" VALUES {', '.join(['(%s, %s, %s, %s, 0)'] * len(chunk))}"
+                f"INSERT INTO {STREAMS} (project, collection, record, name, last) {sql}"
                 f" ON CONFLICT (project, collection, record, name) DO UPDATE SET last = {STREAMS}.last"
                 " RETURNING collection, record, name, id, last",
-                [value for place in chunk for value in (self._project, *place)],
+                parameters,
             )
             found.update({(row[0], row[1], row[2]): (row[3], row[4]) for row in rows})
         return found
@@ -127,40 +127,47 @@ class Streams:
             numbers = [entry.number for entry in each.entries if entry.number is not None]
             stream, end = ends.get(each.place, (0, 0))
             for start in range(0, len(numbers) if end else 0, _ROWS):
-                chunk = numbers[start : start + _ROWS]
+                among, values = bulk.among(self._transaction.dialect, "bigint", numbers[start : start + _ROWS])
                 rows = self._transaction.fetch(
-                    f"SELECT number FROM {ENTRIES} WHERE stream = %s AND source = %s"
-                    f" AND number IN ({', '.join(['%s'] * len(chunk))})",
-                    (stream, each.source, *chunk),
+                    f"SELECT number FROM {ENTRIES} WHERE stream = %s AND source = %s AND number {among}",
+                    (stream, each.source, *values),
                 )
                 known.update((stream, each.source, int(number)) for (number,) in rows)
         return known
 
+    def _grow(self, grown: dict[int, int]) -> None:
+        """Locked by us already, so in any order."""
+        if self._transaction.dialect.is_postgresql and len(grown) > 1:
+            self._transaction.later(
+                f"UPDATE {STREAMS} AS s SET last = v.last FROM {bulk.arrays(('bigint', 'bigint'))} AS v (id, last)"
+                " WHERE s.id = v.id",
+                bulk.columns(list(grown.items())),
+            )
+            return
+        for stream, last in grown.items():
+            self._transaction.later(f"UPDATE {STREAMS} SET last = %s WHERE id = %s", (last, stream))
+
     def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
         for start in range(0, len(rows), _ROWS):
-            chunk = rows[start : start + _ROWS]
-            self._transaction.later(
-                f"INSERT INTO {ENTRIES} (stream, position, source, number, data)"
-                f" VALUES {', '.join(['(%s, %s, %s, %s, %s)'] * len(chunk))}",
-                [value for row in chunk for value in row],
-            )
+            types = ("bigint", "bigint", "text", "bigint", "text")
+            sql, parameters = bulk.source(self._transaction.dialect, types, rows[start : start + _ROWS])
+            self._transaction.later(f"INSERT INTO {ENTRIES} (stream, position, source, number, data) {sql}", parameters)
 
 
 def discarded(transaction: Transaction, project: str, collection: str, records: Sequence[str]) -> int:
     """The streams of these records are no more; how many entries they had."""
     removed = 0
     for start in range(0, len(records), _ROWS):
-        chunk = records[start : start + _ROWS]
+        among, values = bulk.among(transaction.dialect, "text", records[start : start + _ROWS])
         streams = transaction.fetch(
-            f"SELECT id, last FROM {STREAMS} WHERE project = %s AND collection = %s"
-            f" AND record IN ({', '.join(['%s'] * len(chunk))})",
-            (project, collection, *chunk),
+            f"SELECT id, last FROM {STREAMS} WHERE project = %s AND collection = %s AND record {among}",
+            (project, collection, *values),
         )
         for position in range(0, len(streams), _ROWS):
             ids = [id for id, _ in streams[position : position + _ROWS]]
-            places = ", ".join(["%s"] * len(ids))
-            transaction.later(f"DELETE FROM {ENTRIES} WHERE stream IN ({places})", ids)
-            transaction.later(f"DELETE FROM {STREAMS} WHERE id IN ({places})", ids)
+            among, values = bulk.among(transaction.dialect, "bigint", ids)
+            transaction.later(f"DELETE FROM {ENTRIES} WHERE stream {among}", values)
+            transaction.later(f"DELETE FROM {STREAMS} WHERE id {among}", values)
         removed += sum(last for _, last in streams)
     return removed
 

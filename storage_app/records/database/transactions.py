@@ -115,6 +115,7 @@ class Transaction:
         self.careful = False
         self.is_harmless = True  # nothing can have happened yet
         self.wrapper = session.wrapper
+        self.shard = session.number % dialect.shards
         self._session = session
         self._lock_timeout = lock_timeout
         self._nested = session.wrapper.in_atomic_block or not session.wrapper.get_autocommit()

@@ -316,7 +316,7 @@ def _renew(transaction: Transaction, project: str, found: _Found) -> None:
     rows.update(transaction, layout, project, [(found, renewed)])
     changes = Changes(project, transaction.dialect)
     changes.tally(layout.name, size=len(renewed.text.encode()) - len(found.text.encode()))
-    changes.count(layout, found.id, found.columns, renewed.keys)
+    changes.count(layout, found.columns, renewed.keys)
     changes.write(transaction)
 
 

@@ -6,7 +6,7 @@ since its constraints refuse what is wrong; then the work is done again with car
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from storage_app.records import query
 from storage_app.records.base import RecordStore
@@ -29,6 +29,7 @@ from storage_app.records.errors import (
 )
 from storage_app.records.ids import LARGEST_SEQUENCE, RecordId, check_sequence
 from storage_app.records.operations import (
+    REMOVE,
     Append,
     Delete,
     Insert,
@@ -222,7 +223,7 @@ class Work:
     def _row_to_change(self, shelf: _Shelf, operation: Update | Replace | Delete) -> Row | None:
         declared = shelf.layout.collection
         id = declared.check_id(operation.id)
-        where = query.compiled(declared, operation.guard) if operation.guard else ()
+        where = shelf.layout.compiled(operation.guard) if operation.guard else ()
         row = self._load(shelf, id)
         if row is None:
             return None if operation.optional else self._missing(shelf, id)
@@ -248,8 +249,11 @@ class Work:
         if result.changes is None:
             record = row.record()
         else:
-            prepared = prepare(shelf.layout.collection, merged(row.document, result.changes))
-            record = self._put(shelf, row.id, row.version + 1, prepared)
+            document = merged(row.document, result.changes)
+            prepared = prepare(shelf.layout.collection, document)
+            # Of plain values no part is shared with the caller, so what was put together here may be his.
+            own = document if all(type(value) in _PLAIN for value in result.changes.values()) else None
+            record = self._put(shelf, row.id, row.version + 1, prepared, own)
         for operation_after in result.then:
             self._store.collection(operation_after.collection)
             self._perform(operation_after)
@@ -270,18 +274,24 @@ class Work:
             self._missing(shelf, id)
         return self.streams.append(shelf.layout.name, id, operation, prepared_entries(operation))
 
-    def _put(self, shelf: _Shelf, id: RecordId, version: int, prepared: Prepared) -> Record:
+    def _put(
+        self,
+        shelf: _Shelf,
+        id: RecordId,
+        version: int,
+        prepared: Prepared,
+        own: dict[str, Any] | None = None,
+    ) -> Record:
         state = shelf.states.setdefault(id, _State(None, None))
         self._refuse_taken(shelf, id, prepared, state.now)
-        row = Row(shelf.layout, id, version, prepared.text)
-        row.__dict__["keys"] = prepared.keys  # already worked out
+        row = Row(shelf.layout, id, version, prepared.text, prepared.keys)
         if state.now is not None:
             self._give_up(shelf, state.now, prepared.keys)
         state.now = row
         for unique in shelf.layout.collection.unique_fields:
             if (value := prepared.keys[unique.name]) is not None:
                 shelf.holders[unique.name, value] = id
-        return row.record()
+        return row.record() if own is None else Record(id, version, own)
 
     def _refuse_taken(self, shelf: _Shelf, id: RecordId, prepared: Prepared, before: Row | None) -> None:
         for unique in shelf.layout.collection.unique_fields:
@@ -337,9 +347,10 @@ class Work:
             return
         size = (_size(now) if now else 0) - (_size(before) if before else 0)
         self.changes.tally(layout.name, records=(now is not None) - (before is not None), size=size)
-        self.changes.count(layout, row.id, before.keys if before else None, now.keys if now else None)
+        self.changes.count(layout, before.keys if before else None, now.keys if now else None)
 
 
+_PLAIN: Final = frozenset({str, int, float, bool, type(None), type(REMOVE)})
 _UNSEEN: Final = Record("", 0, {})
 
 
