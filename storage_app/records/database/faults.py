@@ -47,8 +47,9 @@ _SQLITE_CODES: Final = {
     sqlite3.SQLITE_NOTADB: "damaged",
     sqlite3.SQLITE_ERROR: "damaged",  # a table or column that is not there
 }
-# Serialization, deadlock; a plan that a migration made impossible, a prepared statement that is not there.
-_CONFLICTS: Final = frozenset({"40001", "40P01", "0A000", "26000"})
+# Serialization, deadlock; a plan that a migration made impossible, a prepared statement that is not there; a row that
+# was not what it was taken for (`rows._verifying`).
+_CONFLICTS: Final = frozenset({"40001", "40P01", "0A000", "26000", "22012"})
 _TABLES: Final = "the tables of the record store are not as they should be; has `manage.py migrate` run?"
 _KINDS: Final[dict[str, tuple[type[RecordStoreError], str]]] = {
     "busy": (LockTimeoutError, "others held the database for too long"),

@@ -85,8 +85,16 @@ def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequenc
         _insert_elements(transaction, layout, project, rows)
 
 
-def update(transaction: Transaction, layout: Layout, project: str, pairs: Sequence[tuple[Stored, Stored]]) -> None:
-    """Rows that were there, as they are now; only the columns that differ in one of them are named."""
+def update(
+    transaction: Transaction,
+    layout: Layout,
+    project: str,
+    pairs: Sequence[tuple[Stored, Stored]],
+    verified: bool = False,
+) -> None:
+    """Rows that were there, as they are now; only the columns that differ in one of them are named. `verified`: the
+    rows are not locked, and all fails if one of them is not what it was taken for.
+    """
     if len(pairs) > 1:
         _free_unique_values(transaction, layout, project, pairs)
     before = [_column_values(layout, old) for old, _ in pairs]
@@ -104,7 +112,8 @@ def update(transaction: Transaction, layout: Layout, project: str, pairs: Sequen
     ]
     types = ["bigint", "text", *(TYPES[layout.kind(name)] for name, _ in names)]
     ids = [new.id for _, new in pairs]
-    _set(transaction, layout, project, ids, columns, types, values)
+    expected = [(old.version, old.text) for old, _ in pairs] if verified else []
+    _set(transaction, layout, project, ids, columns, types, values, expected)
     if layout.lists:
         changed = [
             new for old, new in pairs if any(old.keys[field.name] != new.keys[field.name] for field in layout.lists)
@@ -143,24 +152,41 @@ def _set(
     columns: Sequence[str],
     types: Sequence[str],
     values: Sequence[tuple[Any, ...]],
+    expected: Sequence[tuple[int, str]],
 ) -> None:
+    """`expected` are version and text of each row, if that is to be verified. Then PostgreSQL divides by zero where one
+    is another, which undoes everything (`faults.is_conflict`): no number of rows comes back before the commit.
+    """
     scope = layout.scope_values(project)
     if len(ids) == 1 or not transaction.dialect.is_postgresql:
         assignments = ", ".join(f"{column} = %s" for column in columns)
-        for id, row in zip(ids, values, strict=True):
-            transaction.later(
-                f"UPDATE {layout.table} SET {assignments} WHERE {layout.scope} AND id = %s", [*row, *scope, id]
-            )
+        for number, (id, row) in enumerate(zip(ids, values, strict=True)):
+            sql = f"UPDATE {layout.table} SET {assignments} WHERE {layout.scope} AND id = %s"
+            parameters = [*row, *scope, id]
+            if expected:
+                sql = _verifying(f"{sql} AND version = %s AND document = %s", 1)
+                parameters += expected[number]
+            transaction.later(sql, parameters)
         return
     assignments = ", ".join(f"{column} = v.{column}" for column in columns)
     scoped = " AND ".join(f"t.{part}" for part in layout.scope.split(" AND "))
+    names = ["id", *columns, *(["old_version", "old_document"] if expected else [])]
+    kinds = [_id_type(layout), *types, *(["bigint", "text"] if expected else [])]
     for start in range(0, len(ids), _ROWS):
-        chunk = [(id, *row) for id, row in zip(ids[start : start + _ROWS], values[start : start + _ROWS], strict=True)]
-        transaction.later(
-            f"UPDATE {layout.table} AS t SET {assignments} FROM {bulk.arrays([_id_type(layout), *types])}"
-            f" AS v (id, {', '.join(columns)}) WHERE {scoped} AND t.id = v.id",
-            [*bulk.columns(chunk), *scope],
+        span = slice(start, start + _ROWS)
+        old: Sequence[tuple[Any, ...]] = expected[span] or [()] * len(ids[span])
+        chunk = [(id, *row, *was) for id, row, was in zip(ids[span], values[span], old, strict=True)]
+        sql = (
+            f"UPDATE {layout.table} AS t SET {assignments} FROM {bulk.arrays(kinds)} AS v ({', '.join(names)})"
+            f" WHERE {scoped} AND t.id = v.id"
         )
+        if expected:
+            sql = _verifying(f"{sql} AND t.version = v.old_version AND t.document = v.old_document", len(chunk))
+        transaction.later(sql, [*bulk.columns(chunk), *scope])
+
+
+def _verifying(update: str, rows: int) -> str:
+    return f"WITH done AS ({update} RETURNING 1) SELECT 1 / ((SELECT count(*) FROM done) = {rows})::int"
 
 
 def _free_unique_values(

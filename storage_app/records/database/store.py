@@ -24,6 +24,7 @@ from storage_app.records.database import counting, imports, quarantine, sequence
 from storage_app.records.database.conditions import narrowed
 from storage_app.records.database.counting import COUNTS, TALLIES, Emptied
 from storage_app.records.database.layout import FREE_TABLE, Layout
+from storage_app.records.database.recent import RecentRows
 from storage_app.records.database.row import Row, UnreadableError
 from storage_app.records.database.rows import QUARANTINE
 from storage_app.records.database.selects import Search
@@ -56,6 +57,8 @@ class DatabaseRecordStore(RecordStore):
         self._database = Database(alias, lock_timeout)
         self._layouts = {name: Layout(collection) for name, collection in self._declared.items()}
         self._emptied = Emptied()
+        self._recent = RecentRows()
+        self._is_far = self._database.dialect.is_postgresql  # a trip to it costs more than a statement
 
     def close(self) -> None:
         self._database.close()
@@ -110,7 +113,14 @@ class DatabaseRecordStore(RecordStore):
         return list(self._readable(project, (Row(layout, id, *texts[id]) for id in ids if id in texts)))
 
     def _apply(self, project: str, operations: Sequence[Operation], durability: Durability) -> list[Result]:
-        return self._written(project, lambda work, _: work.run(operations), durability)
+        known = self._recent.known(project, self._layouts, operations) if self._is_far else []
+
+        def apply(work: Work, transaction: Transaction) -> list[Result]:
+            if not transaction.careful:
+                work.presume(known)
+            return work.run(operations)
+
+        return self._written(project, apply, durability)
 
     def _select(self, project: str, select: Select) -> Selection:
         search = self._search(project, select.collection, select.where, select.terms)
@@ -290,17 +300,19 @@ class DatabaseRecordStore(RecordStore):
     def _written(self, project: str, act: Callable[[Work, Transaction], T], durability: Durability) -> T:
         """The answer of what was done in one transaction; a record that cannot be read is set aside on the way."""
 
-        def write(transaction: Transaction) -> tuple[T, set[counting.Place]]:
+        def write(transaction: Transaction) -> tuple[T, Work]:
             work = Work(self, self._layouts, project, transaction)
-            return act(work, transaction), work.changes.emptied()
+            return act(work, transaction), work
 
         while True:
             try:
-                result, emptied = self._database.write(write, durability)
+                result, work = self._database.write(write, durability)
             except UnreadableError as error:
                 self._set_aside(project, error)
                 continue
-            if due := self._emptied.note(emptied):
+            if self._is_far:
+                self._recent.remember(project, work.changed())
+            if due := self._emptied.note(work.changes.emptied()):
                 self._database.write(lambda transaction: counting.sweep(transaction, due), Durability.KILL_SAFE)
             return result
 

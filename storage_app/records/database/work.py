@@ -59,6 +59,7 @@ class _Shelf:
     layout: Layout
     states: dict[RecordId, _State] = field(default_factory=dict)
     holders: dict[tuple[str, Key], RecordId | None] = field(default_factory=dict)  # of unique values, None: given up
+    presumed: set[RecordId] = field(default_factory=set)
     sequence: int | None = None
     sequence_moved: bool = False
 
@@ -89,6 +90,22 @@ class Work:
     def adopt(self, row: Row) -> None:
         """A row that is locked already."""
         self._shelf(row.layout.name).states[row.id] = _State(row, row)
+
+    def presume(self, rows: Sequence[Row]) -> None:
+        """Rows as they were last seen, not locked: the write fails if one of them is another by now."""
+        for row in rows:
+            self.adopt(row)
+            self._shelf(row.layout.name).presumed.add(row.id)
+            self._assumed = True
+
+    def changed(self) -> list[Row]:
+        """The rows that were there before, as they are now."""
+        return [
+            state.now
+            for shelf in self._shelves.values()
+            for state in shelf.states.values()
+            if state.now is not None and state.before is not None and state.now is not state.before
+        ]
 
     def import_record(self, collection: str, record: Record) -> bool:
         """Whether it was new; one that is there must be equal."""
@@ -331,11 +348,13 @@ class Work:
         changed = {id: state for id, state in shelf.states.items() if state.before is not state.now}
         gone = [state.before for state in changed.values() if state.now is None and state.before is not None]
         new = [state.now for state in changed.values() if state.before is None and state.now is not None]
-        pairs = [(state.before, state.now) for state in changed.values() if state.before and state.now]
+        pairs = [(state.before, state.now) for _, state in sorted(changed.items()) if state.before and state.now]
         if gone:
             tables.delete(ours, layout, self._project, [row.id for row in gone])
+        if not shelf.presumed <= changed.keys():
+            raise RepeatWithCareError  # left alone for a reason that nobody has verified
         if pairs:
-            tables.update(ours, layout, self._project, pairs)
+            tables.update(ours, layout, self._project, pairs, verified=bool(shelf.presumed))
         if new:
             tables.insert(ours, layout, self._project, new)
         for state in changed.values():
