@@ -63,11 +63,15 @@ def postgresql_settings(socket_folder: str, name: str = "postgres") -> Settings:
     return {"ENGINE": "django.db.backends.postgresql", "NAME": name, "USER": "postgres", "HOST": socket_folder}
 
 
-def use(settings: Settings) -> str:
-    """Django's alias for a database, the same for the same settings; sets Django up in a process that has not."""
+def set_up() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     if not apps.ready:
         django.setup()
+
+
+def use(settings: Settings) -> str:
+    """Django's alias for a database, the same for the same settings; sets Django up in a process that has not."""
+    set_up()
     alias = f"records-{uuid.uuid5(uuid.NAMESPACE_URL, repr(sorted(settings.items())))}"
     with _LOCK:
         if alias not in connections.settings:

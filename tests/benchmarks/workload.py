@@ -33,22 +33,29 @@ class Workload:
     def fill(self, count: int) -> None:
         while count > 0:
             step = min(count, 1000)
-            records = self.store.insert_many(
-                PROJECT, "bench_jobs", [_document(next(self._numbers)) for _ in range(step)]
-            )
+            records = self.store.insert_many(PROJECT, JOBS.name, [_document(next(self._numbers)) for _ in range(step)])
             self._ids += [record.id for record in records[:50]]
             count -= step
 
+    def top_up(self, count: int, exactly: bool = False) -> None:
+        """At least so many are waiting; or just so many, the others done."""
+        waiting = self.store.count(PROJECT, JOBS.name, {"status": "pending"})
+        if exactly:
+            while self.store.update_where(PROJECT, JOBS.name, {"status": "pending"}, {"status": "done"}).records:
+                pass
+            waiting = 0
+        self.fill(count + 100 - waiting if not exactly else count)
+
     def create(self) -> None:
-        self.store.insert(PROJECT, "bench_jobs", _document(next(self._numbers)))
+        self.store.insert(PROJECT, JOBS.name, _document(next(self._numbers)))
 
     def create_many(self) -> None:
-        self.store.insert_many(PROJECT, "bench_jobs", [_document(next(self._numbers)) for _ in range(1000)])
+        self.store.insert_many(PROJECT, JOBS.name, [_document(next(self._numbers)) for _ in range(1000)])
 
     def claim(self, count: int = 1) -> list[Any]:
         taken = self.store.claim_first(
             PROJECT,
-            "bench_jobs",
+            JOBS.name,
             {"status": "pending"},
             {"status": "processing"},
             order=("-priority", "id"),
@@ -59,32 +66,32 @@ class Workload:
 
     def claim_and_complete(self) -> None:
         (record,) = self.claim()
-        self.store.update(PROJECT, "bench_jobs", record.id, {"status": "completed"}, guard={"status": "processing"})
+        self.store.update(PROJECT, JOBS.name, record.id, {"status": "completed"}, guard={"status": "processing"})
 
     def claim_and_complete_ten(self) -> None:
         self.store.apply(
             PROJECT,
             [
-                Update("bench_jobs", record.id, {"status": "completed"}, guard={"status": "processing"})
+                Update(JOBS.name, record.id, {"status": "completed"}, guard={"status": "processing"})
                 for record in self.claim(10)
             ],
         )
 
     def update(self) -> None:
-        self.store.update(PROJECT, "bench_jobs", next(self._rotation), {"note": f"note {next(self._numbers)}"})
+        self.store.update(PROJECT, JOBS.name, next(self._rotation), {"note": f"note {next(self._numbers)}"})
 
     def get(self) -> None:
-        self.store.get(PROJECT, "bench_jobs", next(self._rotation))
+        self.store.get(PROJECT, JOBS.name, next(self._rotation))
 
     def page(self) -> None:
-        page = self.store.query(PROJECT, "bench_jobs", {"status": "pending"}, order=("-priority", "id"), limit=50)
+        page = self.store.query(PROJECT, JOBS.name, {"status": "pending"}, order=("-priority", "id"), limit=50)
         assert page.records
 
     def deep_page(self) -> None:
-        assert self.store.query(PROJECT, "bench_jobs", order="id", limit=50, cursor=self._deep).records
+        assert self.store.query(PROJECT, JOBS.name, order="id", limit=50, cursor=self._deep).records
 
     def count(self) -> None:
-        assert self.store.count(PROJECT, "bench_jobs", {"status": "pending"})
+        assert self.store.count(PROJECT, JOBS.name, {"status": "pending"})
 
     def reindex(self) -> None:
         assert self.store.rebuild_index(PROJECT)
@@ -94,7 +101,7 @@ class Workload:
         if len(self._ids) < 2:
             return None
         middle = self._ids[len(self._ids) // 2]
-        page = self.store.query(PROJECT, "bench_jobs", {"id__gte": middle}, order="id", limit=1)
+        page = self.store.query(PROJECT, JOBS.name, {"id__gte": middle}, order="id", limit=1)
         return page.next_cursor
 
 

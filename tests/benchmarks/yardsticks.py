@@ -91,9 +91,11 @@ class SQLiteByHand:
         self._connection.execute("COMMIT")
 
     def page(self) -> None:
-        self._connection.execute(
+        rows = self._connection.execute(
             "SELECT id, document FROM jobs WHERE status = 'pending' ORDER BY priority DESC, id LIMIT 51"
         ).fetchall()
+        for _, text in rows:
+            json.loads(text)
 
     def _write(self, rows: list[tuple[str, dict[str, Any]]]) -> None:
         for id, document in rows:
@@ -111,8 +113,8 @@ class PostgreSQLByHand:
             host=settings["HOST"], user=settings["USER"], dbname=settings["NAME"], autocommit=True
         )
         self._schema = f"byhand_{uuid.uuid4().hex}"
-        self._connection.execute(f"CREATE SCHEMA {self._schema}")  # type: ignore[arg-type]  # our own name
-        self._connection.execute(f"SET search_path TO {self._schema}")  # type: ignore[arg-type]  # our own name
+        self._connection.execute(f"CREATE SCHEMA {self._schema}")
+        self._connection.execute(f"SET search_path TO {self._schema}")
         self._connection.execute(_TABLE)
         self._connection.execute(_INDEX)
         self._connection.execute("CREATE TABLE plain (id bigserial PRIMARY KEY, document text)")
@@ -120,7 +122,7 @@ class PostgreSQLByHand:
         self.fill(waiting)
 
     def close(self) -> None:
-        self._connection.execute(f"DROP SCHEMA {self._schema} CASCADE")  # type: ignore[arg-type]  # our own name
+        self._connection.execute(f"DROP SCHEMA {self._schema} CASCADE")
         self._connection.close()
 
     def fill(self, count: int) -> None:
@@ -160,9 +162,11 @@ class PostgreSQLByHand:
         )
 
     def page(self) -> None:
-        self._connection.execute(
+        rows = self._connection.execute(
             "SELECT id, document FROM jobs WHERE status = 'pending' ORDER BY priority DESC, id LIMIT 51"
         ).fetchall()
+        for _, text in rows:
+            json.loads(text)
 
 
 class Naive:

@@ -175,7 +175,7 @@ class Search:
             f" ORDER BY {order} LIMIT {chunk}{self.lock}"
         )
         values = [value for expression in expressions for value in expression.parameters]
-        rows = fetch(sql, [*layout.scope_values(self.project), *values], path.covers and path.index is not None)
+        rows = fetch(sql, [*layout.scope_values(self.project), *values], path.covers)
         names = [name for name, _ in terms[:-1]]
         return [
             Found(
