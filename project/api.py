@@ -10,7 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from jobs_app.api import audit, maintenance, me, projects, tokens
+from jobs_app.api import audit, maintenance, me, projects, quarantine, tokens
 from jobs_app.api.authentication import AUTH
 from jobs_app.errors import InvalidError, RefusedError
 from project import openapi, problems
@@ -45,7 +45,7 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-for module in (me, projects, tokens, audit, maintenance):
+for module in (me, projects, tokens, audit, maintenance, quarantine):
     api.add_router("", module.router)
 
 
