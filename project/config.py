@@ -4,32 +4,52 @@
 """
 
 import difflib
-import ipaddress
-import json
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from typing import Any, Literal, NamedTuple, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from dotenv.parser import parse_stream
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from project import config_rules
 
 ROOT = Path(__file__).resolve().parent.parent
-SAMPLE_SECRETS = frozenset({"change-me", "changeme", "secret", "insecure", "django-insecure"})
-SHORTEST_SECRET = 50
+JSON_VARIABLES = frozenset({"HOLDFAST_STORAGES"})
 
 
 class ConfigurationError(Exception):
     """The environment does not make a configuration; the text says which variable and why."""
+
+
+class Value(NamedTuple):
+    """What was set, under the name that was used: the variable's own or an alias."""
+
+    name: str
+    text: str
+
+
+class Variable(NamedTuple):
+    """A row of the table in the README."""
+
+    name: str
+    aliases: tuple[str, ...]
+    default: str
+    meaning: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.aliases)
+
+    def as_markdown(self) -> str:
+        aliases = "".join(f"<br>`{alias}`" for alias in self.aliases)
+        default = f"`{self.default}`" if self.default else ""
+        return f"| `{self.name}`{aliases} | {default} | {self.meaning} |"
 
 
 class StorageOptions(dict[str, Any]):
@@ -113,7 +133,7 @@ class Config(BaseSettings):
         "STORAGES",
         default={},
         description="Further named storages as JSON: alias to provider and options, e.g. "
-        '`{"archive": {"provider": "local", "root_path": "/srv/archive"}}`.',
+        '`{"archive": {"provider": "local", "root_path": "/srv/archive"}}`; `default` adds options to the default one.',
     )
     segments_import: Path = _variable(
         "SEGMENTS_IMPORT",
@@ -150,6 +170,14 @@ class Config(BaseSettings):
         description="Addresses or networks of reverse proxies whose "
         "`X-Forwarded-For` and `X-Forwarded-Proto` are believed, as a JSON list or separated by commas.",
     )
+    log_level: Literal["debug", "info", "warning", "error"] = _variable(
+        "LOG_LEVEL", default="info", description="What is logged: `debug`, `info` (each request), `warning` or `error`."
+    )
+    env_file: Path | None = _variable(
+        "ENV_FILE",
+        default=None,
+        description="A file of `NAME=value` lines, under the environment; default `.env` beside manage.py.",
+    )
     debug: bool = _variable("DEBUG", default=False, description="Development only: detailed errors, no static cache.")
 
     @classmethod
@@ -163,89 +191,124 @@ class Config(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 
+    @field_validator("data_dir", "jobs_dir", "local_storage_root", "segments_import")
+    @classmethod
+    def _check_path(cls, value: Path | None) -> Path | None:
+        return config_rules.path(value) if value else None
+
     @field_validator("allowed_hosts", "trusted_proxies", "secret_key_fallbacks", mode="before")
     @classmethod
-    def _split_commas(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if value.lstrip().startswith("["):
-            try:
-                return json.loads(value)
-            except json.JSONDecodeError as error:
-                # an IPv6 host such as [::1] opens with a bracket too
-                if not value.lstrip().startswith("[:"):
-                    raise ValueError(f"is not JSON: {error}") from error
-        return [part.strip() for part in value.split(",") if part.strip()]
+    def _read_words(cls, value: Any) -> Any:
+        return config_rules.words(value) if isinstance(value, str) else value
 
     @field_validator("storages", mode="before")
     @classmethod
-    def _parse_storages(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            try:
-                value = json.loads(value)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"is not JSON: {error.msg} at character {error.pos}") from error
-        if not isinstance(value, dict):
+    def _read_storages(cls, value: Any) -> Any:
+        options = config_rules.parsed_json(value) if isinstance(value, str) else value
+        if not isinstance(options, dict):
             raise ValueError("must be a JSON object of alias to options")  # noqa: TRY004 - pydantic wants ValueError
-        for alias, options in value.items():
-            if not isinstance(options, dict) or "provider" not in options:
-                raise ValueError(f"storage {alias!r} must be an object with a provider")
-            if options["provider"] not in ("local", "memory", "github", "object"):
-                raise ValueError(f"storage {alias!r} has an unknown provider; choose local, memory, github or object")
-            if alias in ("default", "staticfiles"):
-                raise ValueError(f"storage alias {alias!r} is taken; choose another name")
-        return {alias: StorageOptions(options) for alias, options in value.items()}
+        for alias in options:
+            config_rules.storage(alias, options[alias])
+        return {alias: StorageOptions(options[alias]) for alias in options}
 
     @field_validator("database_url")
     @classmethod
     def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
-        return _with_scheme(value, "sqlite", "postgresql", "postgres")
+        if value:
+            config_rules.address_of_database(value.get_secret_value())
+        return value
 
     @field_validator("queue_url")
     @classmethod
     def _check_queue_url(cls, value: SecretStr | None) -> SecretStr | None:
-        return _with_scheme(value, "sqlite", "redis", "rediss")
+        if value:
+            config_rules.address_of_queue(value.get_secret_value())
+        return value
 
     @field_validator("secret_key")
     @classmethod
     def _check_secret_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            _refuse_weak_secret(value.get_secret_value())
+        if value:
+            config_rules.secret(value.get_secret_value())
         return value
 
-    @field_validator("public_url", "github_api_url")
+    @field_validator("secret_key_fallbacks")
     @classmethod
-    def _check_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an address such as https://holdfast.example.org")
-        return value.rstrip("/")
+    def _check_fallbacks(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in value:
+            config_rules.secret(key.get_secret_value())
+        return value
+
+    @field_validator("github_token")
+    @classmethod
+    def _check_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            config_rules.token(value.get_secret_value())
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        return config_rules.origin(value) if value else None
+
+    @field_validator("github_api_url")
+    @classmethod
+    def _check_github_api_url(cls, value: str) -> str:
+        return config_rules.web_address(value)
 
     @field_validator("github_repo")
     @classmethod
     def _check_repository(cls, value: str | None) -> str | None:
-        if value is not None and (value.count("/") != 1 or not all(value.split("/"))):
-            raise ValueError("must be owner/name")
+        if value:
+            config_rules.repository(value)
+        return value
+
+    @field_validator("github_branch")
+    @classmethod
+    def _check_branch(cls, value: str) -> str:
+        config_rules.branch(value)
+        return value
+
+    @field_validator("github_base_path")
+    @classmethod
+    def _check_base_path(cls, value: str) -> str:
+        config_rules.folder_in_a_repository(value)
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("names no host")
+        for host in value:
+            config_rules.host(host)
         return value
 
     @field_validator("trusted_proxies")
     @classmethod
     def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for proxy in value:
-            try:
-                ipaddress.ip_network(proxy, strict=False)
-            except ValueError as error:
-                raise ValueError(f"{proxy!r} is not an address or network") from error
+            config_rules.network(proxy)
         return value
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
+        default = self.storages.get("default")
+        if default and default["provider"] != self.storage_provider:
+            raise ValueError(
+                "HOLDFAST_STORAGES gives `default` another provider than "
+                f"HOLDFAST_STORAGE_PROVIDER={self.storage_provider}"
+            )
+        if self.storage_provider == "object" and not default:
+            raise ValueError('HOLDFAST_STORAGE_PROVIDER=object needs its options under "default" in HOLDFAST_STORAGES')
         if self.storage_provider == "github" and not (self.github_repo and self.github_token):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=github needs HOLDFAST_GITHUB_REPO and HOLDFAST_GITHUB_TOKEN")
         if "*" in self.allowed_hosts and not self.debug:
             raise ValueError("HOLDFAST_ALLOWED_HOSTS may hold * only with HOLDFAST_DEBUG=true")
+        if self.https and not self.trusted_proxies:
+            raise ValueError(
+                "HOLDFAST_PUBLIC_URL with https needs HOLDFAST_TRUSTED_PROXIES: the address of the proxy that ends TLS"
+            )
         if self.debug and self.https:
             raise ValueError("HOLDFAST_DEBUG=true must not be served under an https HOLDFAST_PUBLIC_URL")
         return self
@@ -256,16 +319,15 @@ class Config(BaseSettings):
 
     @cached_property
     def data(self) -> Path:
-        return (ROOT / self.data_dir.expanduser()).resolve()
+        return _beside_manage_py(self.data_dir)
 
     @property
     def records_root(self) -> Path:
-        return self.jobs_dir.expanduser().resolve() if self.jobs_dir else self.data / "records"
+        return _beside_manage_py(self.jobs_dir) if self.jobs_dir else self.data / "records"
 
     @property
     def files_root(self) -> Path:
-        root = self.local_storage_root
-        return root.expanduser().resolve() if root else self.data / "files"
+        return _beside_manage_py(self.local_storage_root) if self.local_storage_root else self.data / "files"
 
     @property
     def hosts(self) -> list[str]:
@@ -286,7 +348,7 @@ class Config(BaseSettings):
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 600,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair),
+            "OPTIONS": dict(parse_qsl(parts.query)),
         }
 
     def queue(self) -> tuple[Literal["sqlite", "redis"], str]:
@@ -300,78 +362,162 @@ class Config(BaseSettings):
         """The secret key; generated into the data folder, readable by its owner only, when none is set."""
         if self.secret_key:
             return self.secret_key.get_secret_value()
-        return _generated_secret(self.data / "secret_key")
+        path = self.data / "secret_key"
+        try:
+            key = _generated_secret(path)
+            config_rules.secret(key)
+        except OSError as error:
+            what = f"no key can be kept in {path} ({error.strerror}); make room there, or set the variable"
+            raise ConfigurationError(f"HOLDFAST_SECRET_KEY: {what}") from None
+        except ValueError:
+            what = f"the key in {path} is damaged; delete the file for a new one, or set the variable"
+            raise ConfigurationError(f"HOLDFAST_SECRET_KEY: {what}") from None
+        return key
+
+    def unusable_folder(self) -> str | None:
+        """What keeps the embedded parts from being written where the variables say."""
+        folders = {"HOLDFAST_DATA_DIR": self.data}
+        if self.record_store == "file":
+            folders["HOLDFAST_JOBS_DIR"] = self.records_root
+        if self.storage_provider == "local":
+            folders["HOLDFAST_LOCAL_STORAGE_ROOT"] = self.files_root
+        for name, url in (("HOLDFAST_DATABASE_URL", self.database_url), ("HOLDFAST_QUEUE_URL", self.queue_url)):
+            if url and urlsplit(url.get_secret_value()).scheme == "sqlite":
+                folders[name] = _sqlite_path(urlsplit(url.get_secret_value()).path, self.data / "x").parent
+        for name, folder in folders.items():
+            if not _can_hold_files(folder):
+                return f"{name}: {folder} is not a folder that can be written"
+        return None
 
 
 def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Config:
     """The configuration from the environment, over `.env` beside manage.py."""
-    values = _from_env_file(ROOT / ".env" if env_file is None else env_file) | dict(
-        os.environ if environ is None else environ
-    )
-    _refuse_unknown(values)
+    surroundings = dict(os.environ if environ is None else environ)
+    from_file = _from_env_file(env_file or _chosen_env_file(surroundings))
+    _refuse_unknown(surroundings.keys() | from_file.keys())
+    values = {row.name: value for row in variables() if (value := _value(row.names, surroundings, from_file))}
     try:
-        return Config.model_validate({name: value for name, value in values.items() if name in KNOWN and value})
+        config = Config.model_validate({variable: value.text for variable, value in values.items()})
     except ValidationError as error:
-        raise ConfigurationError(_sentences(error)) from None
+        raise ConfigurationError(_sentences(error, values)) from None
+    if fault := config.unusable_folder():
+        raise ConfigurationError(fault)
+    return config
 
 
-def variables() -> list[tuple[str, list[str], str]]:
-    """Every variable with its aliases and its sentence, in the order of the table in the README."""
+def variables() -> list[Variable]:
+    """Every variable, in the order of the table in the README."""
     rows = []
     for field in Config.model_fields.values():
         assert isinstance(field.validation_alias, AliasChoices)
         name, *aliases = (str(choice) for choice in field.validation_alias.choices)
-        rows.append((name, aliases, field.description or ""))
+        rows.append(Variable(name, tuple(aliases), _default_text(field.default), field.description or ""))
     return rows
 
 
-KNOWN = frozenset(name for row in variables() for name in (row[0], *row[1]))
+def _default_text(default: Any) -> str:
+    match default:
+        case None:
+            return ""
+        case bool():
+            return str(default).lower()
+        case tuple():
+            return ",".join(default)
+        case _:
+            return str(default)
+
+
+KNOWN = frozenset(name for variable in variables() for name in variable.names)
+
+
+def _chosen_env_file(environ: Mapping[str, str]) -> Path:
+    chosen = environ.get("HOLDFAST_ENV_FILE")
+    if not chosen:
+        return ROOT / ".env"
+    if "\0" in chosen or not Path(chosen).is_file():
+        raise ConfigurationError("HOLDFAST_ENV_FILE: is not a file")
+    return Path(chosen)
 
 
 def _from_env_file(path: Path) -> dict[str, str]:
-    if not path.is_file():
+    """Taken as written: no `${…}` is filled in, so that a password with a dollar sign stays what it is."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            lines = [line for line in parse_stream(file) if line.key or line.error]
+    except FileNotFoundError:
         return {}
-    source = DotEnvSettingsSource(Config, env_file=path, env_file_encoding="utf-8", case_sensitive=True)
-    return {name: value for name, value in source.env_vars.items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigurationError(f"{path} cannot be read: {reason}") from None
+    values = {}
+    for line in lines:
+        if line.error or line.key is None or line.value is None:
+            blank_before = len(line.original.string) - len(line.original.string.lstrip("\n"))
+            raise ConfigurationError(f"{path}, line {line.original.line + blank_before}: must be NAME=value")
+        values[line.key] = line.value
+    if "HOLDFAST_ENV_FILE" in values:
+        raise ConfigurationError(f"HOLDFAST_ENV_FILE: stands in {path}, and can only be set in the environment")
+    return values
 
 
-def _refuse_unknown(values: Mapping[str, str]) -> None:
-    unknown = sorted(name for name in values if name.startswith("HOLDFAST_") and name not in KNOWN)
+def _value(names: tuple[str, ...], environ: Mapping[str, str], from_file: Mapping[str, str]) -> Value | None:
+    """The one value of a variable and its aliases; what is empty counts as not set."""
+    for source in (environ, from_file):
+        found = [Value(name, source[name]) for name in names if source.get(name)]
+        if len({value.text for value in found}) > 1:
+            raise ConfigurationError(f"{' and '.join(value.name for value in found)} are set to different values")
+        if found:
+            _refuse_strange_text(names[0], found[0])
+            return found[0]
+    return None
+
+
+def _refuse_strange_text(variable: str, value: Value) -> None:
+    try:
+        config_rules.text(value.text, json_text=variable in JSON_VARIABLES)
+    except ValueError as error:
+        raise ConfigurationError(f"{value.name}: {error}") from None
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    unknown = sorted(name for name in names if name.upper().startswith("HOLDFAST_") and name not in KNOWN)
     if unknown:
         raise ConfigurationError("; ".join(_unknown_sentence(name) for name in unknown))
 
 
 def _unknown_sentence(name: str) -> str:
-    near = difflib.get_close_matches(name, KNOWN, n=1)
+    near = difflib.get_close_matches(name.upper(), KNOWN, n=1)
     return f"{name} is not a variable of Holdfast" + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _sentences(error: ValidationError) -> str:
-    return "; ".join(
-        _sentence(item["loc"], item["msg"]) for item in error.errors(include_input=False, include_url=False)
-    )
+def _sentences(error: ValidationError, values: Mapping[str, Value]) -> str:
+    found: dict[str, str] = {}  # one sentence for each variable is enough to act on
+    for item in error.errors(include_input=False, include_url=False):
+        variable, *rest = (str(part) for part in item["loc"] or [""])
+        found.setdefault(variable, _sentence(values[variable].name if variable else "", rest, item["msg"]))
+    return "; ".join(found.values())
 
 
-def _sentence(place: tuple[int | str, ...], message: str) -> str:
+def _sentence(name: str, place: list[str], message: str) -> str:
     message = message.removeprefix("Value error, ")
-    if not place:
+    if not name:
         return message
-    name, *rest = (str(part) for part in place)
-    where = f" (at {'.'.join(rest)})" if rest else ""
+    where = f" (at {'.'.join(place)})" if place else ""
     return f"{name}{where}: {message[0].lower()}{message[1:]}"
 
 
-def _with_scheme(value: SecretStr | None, *schemes: str) -> SecretStr | None:
-    if value is not None:
-        text = value.get_secret_value()
-        try:
-            parts = urlsplit(text)
-            _ = parts.port
-        except ValueError as error:
-            raise ValueError(f"is not an address: {error}") from error
-        if parts.scheme not in schemes or not text.startswith(f"{parts.scheme}:"):
-            raise ValueError(f"must start with one of {', '.join(scheme + ':' for scheme in schemes)}")
-    return value
+def _can_hold_files(folder: Path) -> bool:
+    """What is not there yet is made later, in the nearest folder above that is."""
+    try:
+        nearest = next(path for path in (folder, *folder.parents) if path.exists())
+        return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    except OSError:  # above it stands something that may not be entered, or a name that is too long
+        return False
+
+
+def _beside_manage_py(folder: Path) -> Path:
+    """Not in the folder where a command happens to be typed."""
+    return (ROOT / folder.expanduser()).resolve()
 
 
 def _sqlite_path(path: str, default: Path) -> Path:
@@ -384,6 +530,8 @@ def _sqlite_database(path: Path) -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
         "CONN_MAX_AGE": 600,
+        # a file for tests too: threads of one process lock each other out of a database in memory
+        "TEST": {"NAME": str(path.with_suffix(".test.sqlite3"))},
         "OPTIONS": {
             "timeout": 5,
             "transaction_mode": "IMMEDIATE",
@@ -392,21 +540,12 @@ def _sqlite_database(path: Path) -> dict[str, Any]:
     }
 
 
-def _refuse_weak_secret(secret: str) -> None:
-    if len(secret) < SHORTEST_SECRET:
-        raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
-    if len(set(secret)) < 10 or any(secret.lower().startswith(sample) for sample in SAMPLE_SECRETS):
-        raise ValueError(
-            "looks like a sample; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
-        )
-
-
 def _generated_secret(path: Path) -> str:
     """Made once: the file appears whole, by a link that fails where another process was first."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, stat.S_IRUSR | stat.S_IWUSR), "w") as file:
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR), "w") as file:
             file.write(secrets.token_urlsafe(64))
             file.flush()
             os.fsync(file.fileno())
@@ -416,6 +555,4 @@ def _generated_secret(path: Path) -> str:
             pass
         finally:
             draft.unlink()
-    secret = path.read_text(encoding="utf-8").strip()
-    _refuse_weak_secret(secret)
-    return secret
+    return path.read_text(encoding="utf-8").strip()

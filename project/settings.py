@@ -5,7 +5,7 @@ from typing import Any
 
 from huey import RedisHuey, SqliteHuey
 
-from project import config
+from project import config, logs
 
 try:
     CONFIG = config.load()
@@ -36,13 +36,17 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "project.security_headers.SecurityHeaders",
+    "project.frame.RequestFrame",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "project.login_gate.LoginGate",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -56,6 +60,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "jobs_app.pages.shell.shell",
             ],
         },
     }
@@ -69,12 +74,50 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_RESET_TIMEOUT = 7 * 24 * 3600  # how long an invitation is good
+
+# `__Host-` ties a cookie to this host over https; a browser refuses the name on plain http, as on a first try at home.
+COOKIE_PREFIX = "__Host-" if CONFIG.https else ""
+SESSION_ENGINE = "jobs_app.sessions"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+SESSION_COOKIE_AGE = 7 * 24 * 3600
+SESSION_COOKIE_SECURE = CONFIG.https
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+CSRF_COOKIE_SECURE = CONFIG.https
+CSRF_COOKIE_HTTPONLY = True  # pages carry the token in hx-headers
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_FAILURE_VIEW = "project.errors.csrf_failure"
+
+# Which scheme a request came by is settled in the front, which believes trusted proxies alone.
+SECURE_SSL_REDIRECT = CONFIG.https
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, past the proxy
+SILENCED_SYSTEM_CHECKS = ["security.W002"]  # security_headers.py sends X-Frame-Options, on static files too
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if CONFIG.https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = CONFIG.https
+SECURE_HSTS_PRELOAD = CONFIG.https
+
+LOGGING = logs.configuration(CONFIG.log_level.upper())
+LOGGING_CONFIG = "logging.config.dictConfig"
+
 STATIC_URL = "/static/"
 STATIC_ROOT = CONFIG.data / "static"
 STATICFILES_DIRS = [ROOT / "static"]
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "project.static_files.StaticFiles"},
 }
 
 
@@ -87,3 +130,10 @@ def _queue() -> SqliteHuey | RedisHuey:
 
 
 HUEY = _queue()
+
+# Bytes of a request's body, counted in the front before any view runs; the first pattern that matches decides.
+BODY_LIMIT = 10 * 1024 * 1024
+BODY_LIMITS = {
+    r"/api/v1/projects/[^/]+/(storages|jobs)/[^/]+/files/": 1024 * 1024 * 1024,
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT

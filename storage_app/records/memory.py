@@ -97,7 +97,7 @@ class MemoryRecordStore(RecordStore):
             records = sum(len(shelf.rows) for _, shelf in shelves)
             if progress:
                 progress(records, records)
-            return Report(records, sum(_entries(shelf) for _, shelf in shelves), problems)
+            return Report(records, sum(shelf.entries for _, shelf in shelves), problems)
 
     def repair(self, project: str | None = None, *, progress: Progress | None = None) -> Report:
         with self._locked():
@@ -119,7 +119,7 @@ class MemoryRecordStore(RecordStore):
         with self._locked():
             shelves = [self._projects[project][name] for name in self.collections(project)]
             return {
-                shelf.collection.name: CollectionStatistics(len(shelf.rows), _entries(shelf), shelf.bytes)
+                shelf.collection.name: CollectionStatistics(len(shelf.rows), shelf.entries, shelf.bytes)
                 for shelf in shelves
             }
 
@@ -376,6 +376,7 @@ class MemoryRecordStore(RecordStore):
         was_there = operation.stream in row.streams
 
         def undo() -> None:
+            shelf.entries -= len(stream.entries) - end
             del stream.entries[end:]
             stream.numbers[operation.source] = Numbers(known)
             if not was_there:
@@ -386,6 +387,7 @@ class MemoryRecordStore(RecordStore):
         for entry in entries:
             if entry.number is None or numbers.add(entry.number):
                 stream.entries.append((entry, operation.source))
+        shelf.entries += len(stream.entries) - end
         journal.note(undo, shelf, operation.stream)
         return len(stream.entries) - end
 
@@ -412,6 +414,7 @@ class MemoryRecordStore(RecordStore):
         if entry.position != len(stream.entries) + 1:
             raise InvalidError(f"{entry.position} does not follow {len(stream.entries)}", "position")
         stream.entries.append((PreparedEntry(prepared.text, entry.number), entry.source))
+        shelf.entries += 1
         if entry.number is not None:
             stream.numbers.setdefault(entry.source, Numbers()).add(entry.number)
 
@@ -437,7 +440,3 @@ class _Journal:
     def undo_all(self) -> None:
         while self._undo:
             self._undo.pop()()
-
-
-def _entries(shelf: Shelf) -> int:
-    return sum(len(stream.entries) for row in shelf.rows.values() for stream in row.streams.values())

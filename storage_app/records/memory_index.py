@@ -147,9 +147,10 @@ class Indexes:
         """Fields that the conditions hold to one or a few values."""
         found: dict[str, tuple[Key, ...]] = {}
         for node in where:
-            values = _values(node) if isinstance(node, Condition) else None
-            if values is not None and isinstance(node, Condition) and node.field and node.field.name in self._ordered:
-                found.setdefault(node.field.name, values)
+            if isinstance(node, Condition) and node.field and node.field.name in self._ordered:
+                values = _values(node)
+                if values is not None:
+                    found.setdefault(node.field.name, values)
         return found
 
     def _elements(self, row: Row) -> Iterator[tuple[str, str]]:

@@ -43,6 +43,9 @@ class MemoryRow:
     def document(self) -> dict[str, Any]:
         return strict_json.loads_object(self.text)
 
+    def entries(self) -> int:
+        return sum(len(stream.entries) for stream in self.streams.values())
+
     def record(self) -> Record:
         return Record(self.id, self.version, strict_json.loads_object(self.text))
 
@@ -54,6 +57,7 @@ class Shelf:
         self.set_aside: dict[RecordId, tuple[Quarantined, MemoryRow]] = {}
         self.sequence = 0
         self.bytes = 0
+        self.entries = 0
         self.indexes = Indexes(collection)
 
     def row(self, id: RecordId) -> MemoryRow:
@@ -129,10 +133,11 @@ class Shelf:
 
     def rebuild(self) -> None:
         self.indexes = Indexes(self.collection)
-        self.bytes = 0
+        self.bytes = self.entries = 0
         for row in self.rows.values():
             self.indexes.add(row)
             self.bytes += len(row.text.encode())
+            self.entries += row.entries()
 
     def faults(self) -> Iterator[str]:
         """What the indexes say that the rows do not; they can only differ through a mistake of ours."""
@@ -150,10 +155,12 @@ class Shelf:
         if (before := self.rows.pop(id, None)) is not None:
             self.indexes.remove(before)
             self.bytes -= len(before.text.encode())
+            self.entries -= before.entries()
         if row is not None:
             self.rows[id] = row
             self.indexes.add(row)
             self.bytes += len(row.text.encode())
+            self.entries += row.entries()
 
     def _refuse_taken(self, id: RecordId, prepared: Prepared) -> None:
         for unique in self.collection.unique_fields:

@@ -126,7 +126,7 @@ class Outcome:
 Changes: TypeAlias = Mapping[str, Any]
 # Computed from the record under the store's lock or in its transaction, so: quick, without I/O, without touching the
 # store, and free of effects, since a backend may call it again after a conflict with another transaction.
-Change: TypeAlias = Changes | Callable[[Record], Outcome | Changes | None]
+Change: TypeAlias = Outcome | Changes | Callable[[Record], Outcome | Changes | None]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,19 @@
+"""Parameters that many operations share, and how an operation names the problems that are its own."""
+
+from typing import Annotated, Any
+
+from ninja import Header, Query
+
+from jobs_app.services.paging import LARGEST_LIMIT
+
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=2000)]
+Limit = Annotated[int, Query(ge=1, le=LARGEST_LIMIT, description="The most items to answer with.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description="The same key and body within 24 hours give the first answer again."),
+]
+
+
+def problems(*statuses: int) -> dict[str, Any]:
+    """Statuses that the OpenAPI document lists for this operation beside those that any operation can give."""
+    return {"x-problems": list(statuses)}

@@ -1,0 +1,178 @@
+"""What comes in and goes out: unknown fields are refused, and every schema is named in the OpenAPI document."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from ninja import Schema
+from pydantic import AwareDatetime, ConfigDict, Field, PlainSerializer
+
+from jobs_app.domain.access import Role, Scope
+from jobs_app.domain.project import SLUG
+
+
+def rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Time = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str)]
+
+
+class Body(Schema):
+    """Something sent to us: a typo never passes silently."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Schema):
+    """An RFC 9457 problem document."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="A stable word in snake case, for programs.", examples=["not_found"])
+    errors: list[dict[str, Any]] | None = Field(None, description="Place and reason of each wrong value.")
+
+
+class ProjectIn(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"slug": "reports", "name": "Quarterly reports"}]})
+    slug: str = Field(pattern=SLUG)
+    name: str = Field("", max_length=200)
+    description: str = Field("", max_length=2000)
+
+
+class ProjectChange(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Quarterly reports"}]})
+    name: str | None = Field(None, min_length=1, max_length=200)
+    description: str | None = Field(None, max_length=2000)
+
+
+class ProjectOut(Schema):
+    slug: str
+    name: str
+    description: str
+    version: int
+    created_at: Time
+    updated_at: Time
+
+
+class ProjectPage(Schema):
+    items: list[ProjectOut]
+    next_cursor: str | None
+
+
+class ProjectAccess(Schema):
+    slug: str
+    name: str
+    scopes: list[Scope]
+
+
+class Me(Schema):
+    """Who is asking: a person, or a token."""
+
+    kind: Literal["person", "token"]
+    id: str
+    name: str
+    runs_the_server: bool
+    projects: list[ProjectAccess]
+
+
+class TokenIn(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "worker 1", "scopes": ["read", "work"]}]})
+    name: str = Field(min_length=1, max_length=100)
+    scopes: list[Scope] = Field(min_length=1)
+    expires_at: AwareDatetime | None = None
+
+
+class TokenOut(Schema):
+    id: int
+    name: str
+    hint: str = Field(description="How the secret begins.")
+    scopes: list[Scope]
+    created_at: Time
+    created_by: str
+    expires_at: Time | None
+    last_used_at: Time | None
+    revoked_at: Time | None
+
+
+class NewToken(TokenOut):
+    token: str = Field(description="The secret. It is in this answer only.")
+
+
+class TokenPage(Schema):
+    items: list[TokenOut]
+    next_cursor: str | None
+
+
+class MemberIn(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "operator"}]})
+    role: Role
+
+
+class MemberOut(Schema):
+    username: str
+    role: Role
+    created_at: Time
+
+    @staticmethod
+    def resolve_username(member: Any) -> str:
+        return str(member.user.get_username()) if hasattr(member, "user") else str(member.username)
+
+
+class MemberPage(Schema):
+    items: list[MemberOut]
+    next_cursor: str | None
+
+
+class AuditEntryOut(Schema):
+    id: int
+    at: Time
+    actor_kind: str
+    actor_id: str
+    actor_name: str
+    address: str
+    action: str
+    target_kind: str
+    target_id: str
+    target_name: str
+    outcome: str
+    detail: dict[str, Any]
+    request_id: str
+
+
+class AuditPage(Schema):
+    items: list[AuditEntryOut]
+    next_cursor: str | None
+
+
+class TaskRunOut(Schema):
+    id: int
+    name: str
+    asked_at: Time
+    asked_by: str
+    started_at: Time | None
+    ended_at: Time | None
+    outcome: Literal["asked", "running", "done", "failed", "interrupted"]
+    counts: dict[str, int]
+    error: str
+    consumer: str
+
+
+class TaskOut(Schema):
+    name: str
+    sentence: str
+    every_seconds: int
+    limit_seconds: int
+    due_at: Time | None
+    last_run: TaskRunOut | None
+
+
+class TaskPage(Schema):
+    items: list[TaskOut]
+    next_cursor: str | None
+
+
+class TaskRunPage(Schema):
+    items: list[TaskRunOut]
+    next_cursor: str | None

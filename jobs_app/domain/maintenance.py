@@ -1,0 +1,54 @@
+"""What a maintenance task is, how a run of it ends, and how it knows that its time is up."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class RunOutcome(StrEnum):
+    ASKED = "asked"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def phrase(self) -> str:
+        return PHRASES[self]
+
+
+PHRASES: Mapping[RunOutcome, str] = {
+    RunOutcome.ASKED: "waiting for a consumer",
+    RunOutcome.RUNNING: "running",
+    RunOutcome.DONE: "done",
+    RunOutcome.FAILED: "failed",
+    RunOutcome.INTERRUPTED: "interrupted: its consumer went away",
+}
+
+
+class Deadline:
+    """Time allowed for one run. A task asks between two steps and leaves the rest to its next run."""
+
+    def __init__(self, limit: timedelta, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._ends_at = monotonic() + limit.total_seconds()
+
+    @property
+    def passed(self) -> bool:
+        return self._monotonic() >= self._ends_at
+
+
+Counts = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceTask:
+    """`run` does its work in steps, stops when the deadline passed, says what it counted, and may run twice."""
+
+    name: str
+    sentence: str
+    every: timedelta
+    limit: timedelta
+    run: Callable[[Deadline], Counts]

@@ -1,0 +1,79 @@
+"""What can be refused, each with its stable code. `project/problems.py` gives each code its status and title."""
+
+from typing import Any, ClassVar
+
+
+class RefusedError(Exception):
+    """A request that is not granted: `code` is for programs, the text is the sentence that people read."""
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+
+
+class NotFoundError(RefusedError):
+    """Absent, or not yours: the two look the same from outside."""
+
+    code = "not_found"
+
+
+class PermissionDeniedError(RefusedError):
+    code = "permission_denied"
+
+
+class UnauthenticatedError(RefusedError):
+    code = "unauthenticated"
+
+
+class AlreadyExistsError(RefusedError):
+    code = "already_exists"
+
+
+class ConflictError(RefusedError):
+    """The request makes sense, but not against what is there now."""
+
+    code = "conflict"
+
+
+class PreconditionFailedError(RefusedError):
+    """`If-Match` named another version than the current one."""
+
+    code = "precondition_failed"
+
+
+class InvalidError(RefusedError):
+    """A value is wrong; `errors` lists place and reason of each."""
+
+    code = "validation_error"
+
+    def __init__(self, detail: str, errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(detail, errors=errors or [])
+
+    @classmethod
+    def at(cls, place: str, reason: str) -> "InvalidError":
+        return cls(f"{place}: {reason}", [{"place": place, "reason": reason}])
+
+
+class RateLimitedError(RefusedError):
+    code = "rate_limited"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail, retry_after=retry_after)
+
+
+class BusyError(RefusedError):
+    """Not now: the same call can succeed later."""
+
+    code = "busy"
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail, retry_after=retry_after)
+
+
+class IdempotencyKeyReusedError(RefusedError):
+    """The key was used before, with another request."""
+
+    code = "idempotency_key_reused"

@@ -1,0 +1,44 @@
+"""What the shell says of the whole: banners when something needs a person, and the state of what runs."""
+
+from collections.abc import Iterable, Sequence
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from jobs_app.models import Project
+from jobs_app.pages.shell import BANNERS, LIVE_URL, PROJECTS_OF, VITALS, Banner, Vital
+from jobs_app.services import access, consumers, health, maintenance
+
+SERVER_TOPICS = (consumers.TOPIC, health.TOPIC, maintenance.TOPIC)
+
+
+def consumer_banner(request: HttpRequest) -> Iterable[Banner]:
+    if request.user.is_authenticated and not consumers.alive():
+        sentence = "No consumer is running: nothing is swept, sent or cleaned up until one is."
+        yield Banner(sentence, "failed", reverse("maintenance"), "Maintenance")
+
+
+def consumer_vital(request: HttpRequest) -> Iterable[Vital]:
+    alive = consumers.alive()
+    yield Vital("Consumer", "up" if alive else "down", f"{len(alive)} alive" if alive else "none alive")
+
+
+def live_url(request: HttpRequest) -> str:
+    """What every page follows; a page about one project follows what happens there too."""
+    if not request.user.is_authenticated:
+        return ""
+    return f"{reverse('live')}?topics={','.join(SERVER_TOPICS)}"
+
+
+def projects_of(request: HttpRequest) -> Sequence[Project]:
+    if not request.user.is_authenticated:
+        return []
+    return list(access.visible_projects(access.actor_for_person(request.user)))
+
+
+def wire() -> None:
+    """Called once, when the app is ready."""
+    BANNERS.append(consumer_banner)
+    VITALS.append(consumer_vital)
+    LIVE_URL.append(live_url)
+    PROJECTS_OF.append(projects_of)

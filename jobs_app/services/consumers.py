@@ -1,0 +1,34 @@
+"""Which consumers are alive: each says so every few seconds, and silence is noticed."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from jobs_app.models import ConsumerBeat
+from jobs_app.services import changes
+
+BEAT_EVERY = timedelta(seconds=3)
+SILENT_AFTER = timedelta(seconds=12)
+FORGOTTEN_AFTER = timedelta(days=1)
+TOPIC = changes.server_topic("consumers")
+
+
+def started(consumer: str) -> None:
+    now = timezone.now()
+    ConsumerBeat.objects.update_or_create(consumer=consumer, defaults={"started_at": now, "beat_at": now})
+    ConsumerBeat.objects.filter(beat_at__lt=now - FORGOTTEN_AFTER).delete()
+    changes.touch(TOPIC)
+
+
+def beat(consumer: str) -> None:
+    if not ConsumerBeat.objects.filter(consumer=consumer).update(beat_at=timezone.now()):
+        started(consumer)  # its row was forgotten, or the database was made anew
+
+
+def stopped(consumer: str) -> None:
+    ConsumerBeat.objects.filter(consumer=consumer).delete()
+    changes.touch(TOPIC)
+
+
+def alive() -> list[ConsumerBeat]:
+    return list(ConsumerBeat.objects.filter(beat_at__gt=timezone.now() - SILENT_AFTER).order_by("consumer"))

@@ -1,0 +1,148 @@
+"""A real browser against a live server. `visit` opens pages; whatever the browser complains about fails the test."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+from django.conf import LazySettings
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+from django.test import Client, override_settings
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-gpu",
+]
+ANSWERS_WITHIN = 10_000  # milliseconds
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One browser while tests of this folder run, and none afterwards: Playwright keeps an event loop running in the
+    thread it is called from, in which no other test could use one, nor Django its database without being allowed to.
+    """
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    try:
+        with sync_playwright() as playwright:
+            started = _start(playwright)
+            yield started
+            started.close()
+    finally:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+def _start(playwright: Playwright) -> Browser:
+    """The browser named by CHROMIUM, the system's, or Playwright's own."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    # as root (containers) Chromium refuses to start with its sandbox
+    arguments = [*QUIET, *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])]
+    try:
+        return playwright.chromium.launch(executable_path=found, args=arguments)
+    except Error as error:
+        reason = (
+            f"No browser starts ({found or 'none of ' + ', '.join(NAMES)}): {error.message.splitlines()[0]}. "
+            "Install Chromium, name one in CHROMIUM, or run: python3 -m playwright install chromium"
+        )
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="package")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Static files as they are served in earnest: one style sheet and hashed names, so pages also load quickly."""
+    root = tmp_path_factory.mktemp("static")
+    storages = {**django_settings.STORAGES, "staticfiles": {"BACKEND": "project.static_files.StaticFiles"}}
+    with override_settings(STATIC_ROOT=root, STORAGES=storages):
+        call_command("collectstatic", interactive=False, verbosity=0, ignore=["ninja", "htmx-2*", "htmax*", "hx-*"])
+    return {"STATIC_ROOT": root, "STORAGES": storages, "STATICFILES_DIRS": [root]}
+
+
+@dataclass
+class Visit:
+    """A page that was opened, and what the browser complained about on it."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        self.page.set_default_timeout(ANSWERS_WITHIN)
+        self.page.on(
+            "console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None
+        )
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+
+Visitor = Callable[..., Visit]
+
+
+def eventually(page: Page, expression: str) -> None:
+    """Until the expression is true. Playwright's own waiting evaluates text in the page, which the policy forbids."""
+    deadline = time.monotonic() + ANSWERS_WITHIN / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"never true: {expression}"
+        page.wait_for_timeout(20)
+
+
+@pytest.fixture
+def visit(
+    browser: Browser, collected: dict[str, Any], live_server: LiveServer, settings: LazySettings
+) -> Iterator[Visitor]:
+    """`visit("/styleguide/", width=360, theme="dark", javascript=False)`; logged in as staff unless `guest=True`."""
+    settings.ROOT_URLCONF = "tests.browser.preview"
+    for name, value in collected.items():
+        setattr(settings, name, value)
+    # the live server serves static files from where they are written; here, from where they were collected
+    finders.get_finder.cache_clear()  # type: ignore[attr-defined] # an lru_cache, which the stubs do not say
+    contexts: list[BrowserContext] = []
+    visits: list[Visit] = []
+
+    def open_page(
+        path: str,
+        *,
+        width: int = 1440,
+        theme: Literal["light", "dark"] = "light",
+        guest: bool = False,
+        **options: Any,
+    ) -> Visit:
+        context = browser.new_context(
+            base_url=live_server.url,
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            reduced_motion="reduce",
+            **options,
+        )
+        contexts.append(context)
+        if not guest:
+            context.add_cookies([{"name": "sessionid", "value": _session(), "url": live_server.url}])
+        opened = Visit(context.new_page())
+        opened.listen()
+        visits.append(opened)
+        opened.page.goto(path)
+        return opened
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    complaints = [complaint for opened in visits for complaint in opened.complaints]
+    finders.get_finder.cache_clear()  # type: ignore[attr-defined] # as above
+    assert complaints == []
+
+
+def _session() -> str:
+    user, _ = User.objects.get_or_create(username="ada", defaults={"is_staff": True, "is_superuser": True})
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value

@@ -1,0 +1,183 @@
+"""`manage.py up` starts everything, keeps it running, and leaves nothing behind."""
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from project.supervisor import Supervisor
+from tests.project.servers import PATIENCE, ROOT, alive, free_port, kill, until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals")
+
+
+class Up:
+    def __init__(self, data: Path, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--port", str(port)],
+            cwd=ROOT,
+            env={**_plain_environment(), "HOLDFAST_DATA_DIR": str(data)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def says(self, text: str) -> bool:
+        return any(text in line for line in self.lines)
+
+    def await_line(self, text: str) -> None:
+        until(lambda: self.says(text) or self.process.poll() is not None, f"{text}\n{self.text()}", patience=60)
+        assert self.says(text), self.text()
+
+    def text(self) -> str:
+        return "".join(self.lines)
+
+    def children(self) -> dict[str, int]:
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid), "-a"], capture_output=True, text=True)
+        pids = {}
+        for line in found.stdout.splitlines():
+            pid, _, command = line.partition(" ")
+            pids["server" if "serving.server" in command else "consumer"] = int(pid)
+        return pids
+
+    def end(self) -> int:
+        if self.process.poll() is None:
+            self.process.terminate()
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    def end_by_itself(self) -> int:
+        self.process.wait(PATIENCE)
+        return self.end()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    one = Up(tmp_path / "data", free_port())
+    try:
+        yield one
+    finally:
+        one.end()
+
+
+def test_it_starts_says_how_to_log_in_and_stops(up: Up, tmp_path: Path) -> None:
+    up.await_line("Ctrl-C stops it")
+    assert httpx.get(f"{up.url}/healthz").status_code == 200
+    assert up.says("  Password   ")
+    assert up.says(f"curl {up.url}/api/v1/openapi.json")
+    children = up.children()
+    assert set(children) == {"server", "consumer"}
+    up.process.send_signal(signal.SIGINT)
+    assert up.end() == 0
+    assert not [pid for pid in children.values() if alive(pid)]
+
+    second = Up(tmp_path / "data", up.port)
+    try:
+        second.await_line("Ctrl-C stops it")
+        assert not second.says("Password")
+        assert not second.says("applied")
+        assert not second.says("collected")
+    finally:
+        assert second.end() == 0
+
+
+def test_what_is_killed_is_started_again_and_what_is_orphaned_ends(up: Up) -> None:
+    up.await_line("Ctrl-C stops it")
+    before = up.children()
+    for pid in before.values():
+        kill(pid)
+    up.await_line("The server was ended by SIGKILL")
+    up.await_line("The consumer was ended by SIGKILL")
+    until(lambda: set(up.children().values()).isdisjoint(before.values()) and len(up.children()) == 2, "both are back")
+    until(lambda: _answers(up.url), "the server answers again")
+
+    now = up.children()
+    kill(up.process.pid)
+    until(lambda: not [pid for pid in now.values() if alive(pid)], "the children end with their parent")
+    until(lambda: not _taken(up.port), "the port is free")
+
+
+def test_a_taken_port_is_one_sentence_and_code_2(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        one = Up(tmp_path / "data", port)
+        assert one.end_by_itself() == 2
+    assert one.text().strip().endswith(f"Port {port} on 127.0.0.1 is in use; choose another with --port.")
+    assert "Traceback" not in one.text()
+
+
+def test_two_may_start_at_once_on_one_folder(tmp_path: Path) -> None:
+    both = [Up(tmp_path / "data", free_port()) for _ in range(2)]
+    try:
+        for one in both:
+            one.await_line("Ctrl-C stops it")
+        assert sum(one.says("migrations applied") for one in both) == 1
+        assert sum(one.says("Password") for one in both) == 1
+        assert not any(one.says("Traceback") for one in both)
+    finally:
+        for one in both:
+            one.end()
+
+
+def test_a_child_that_cannot_live_is_held_back_longer_each_time() -> None:
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+    supervisor = Supervisor(
+        {"child": [sys.executable, "-S", "-c", "print('no'); raise SystemExit(3)"]}, said.put, dict(os.environ)
+    )
+    supervisor.start()
+    running = threading.Thread(target=supervisor.run)
+    running.start()
+    try:
+        pauses: list[float] = []
+        while len(pauses) < 5:
+            line = said.get(timeout=PATIENCE)
+            if "ended with code 3" in line:
+                pauses.append(float(line.partition("again in ")[2].partition(" s")[0]))
+    finally:
+        supervisor.stop()
+        running.join(PATIENCE)
+    assert pauses == sorted(set(pauses))
+    assert "5th time in a row" in line
+    assert not running.is_alive()
+
+
+def _plain_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "DJANGO_"))}
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,270 @@
+"""Every route, every role, own and foreign project: who gets in, who is refused, and who learns nothing.
+
+A route that is not in the table below fails the last test.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http.response import HttpResponseBase
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+
+from jobs_app.domain.access import COMMAND, Role, Scope
+from jobs_app.models import Project, Token
+from jobs_app.services import logins, people, tokens
+from tests.factories import make_person, make_project, make_token
+
+pytestmark = pytest.mark.django_db
+
+READ, WRITE, WORK, ADMIN = Scope
+SERVER = "server"  # only those who run the server
+HIDDEN = "hidden"  # as SERVER, and nobody else is told that it exists
+PERSON = "person"  # anybody who is logged in
+TOKEN_HOLDER = "anybody with a login or token"
+EVERYBODY = "everybody"
+
+
+@dataclass(frozen=True)
+class Route:
+    """`needs` is what the caller must hold; `in_project` routes name a project and hide it from strangers."""
+
+    method: str
+    path: str
+    needs: str
+    body: Any = None
+
+    @property
+    def in_project(self) -> bool:
+        return "<p>" in self.path or "<slug:slug>" in self.path
+
+    @property
+    def is_api(self) -> bool:
+        return self.path.startswith("api/")
+
+
+QUERIES = {"DELETE /api/v1/projects/<p>": "?confirm=alpha", "GET /live/": "?topics=/maintenance"}
+V1 = "api/v1"
+PROJECT = f"{V1}/projects/<p>"
+PAGE = "p/<slug:slug>/"
+ROUTES = [
+    Route("GET", f"{V1}/me", TOKEN_HOLDER),
+    Route("GET", f"{V1}/projects", TOKEN_HOLDER),
+    Route("POST", f"{V1}/projects", SERVER, {"slug": "new"}),
+    Route("GET", PROJECT, READ),
+    Route("PATCH", PROJECT, ADMIN, {"name": "x"}),
+    Route("DELETE", PROJECT, ADMIN),
+    Route("GET", f"{PROJECT}/members", READ),
+    Route("PUT", f"{PROJECT}/members/<username>", ADMIN, {"role": "viewer"}),
+    Route("DELETE", f"{PROJECT}/members/<username>", ADMIN),
+    Route("GET", f"{PROJECT}/tokens", ADMIN),
+    Route("POST", f"{PROJECT}/tokens", ADMIN, {"name": "x", "scopes": ["read"]}),
+    Route("POST", f"{PROJECT}/tokens/<token_id>/rotate", ADMIN),
+    Route("DELETE", f"{PROJECT}/tokens/<token_id>", ADMIN),
+    Route("GET", f"{PROJECT}/audit", ADMIN),
+    Route("GET", f"{V1}/maintenance/tasks", TOKEN_HOLDER),
+    Route("POST", f"{V1}/maintenance/tasks/<name>/run", SERVER),
+    Route("GET", f"{V1}/maintenance/history", TOKEN_HOLDER),
+    Route("GET", f"{V1}/openapi.json", EVERYBODY),
+    Route("GET", f"{V1}/docs", EVERYBODY),
+    Route("GET", "healthz", EVERYBODY),
+    Route("GET", "readyz", EVERYBODY),
+    Route("GET", "metrics", EVERYBODY),  # asks for a server token itself; see test_health.py
+    Route("GET", "", PERSON),
+    Route("GET", "login/", EVERYBODY),
+    Route("POST", "logout/", PERSON),
+    Route("GET", "invitation/<uid>/<token>/", EVERYBODY),
+    Route("GET", "account/", PERSON),
+    Route("GET", "account/password/", PERSON),
+    Route("GET", "account/sessions/", PERSON),
+    Route("POST", "account/sessions/end-others/", PERSON),
+    Route("POST", "account/sessions/<name>/end/", PERSON),
+    Route("GET", "live/", PERSON),
+    Route("GET", "vitals/", PERSON),
+    Route("GET", "projects/", PERSON),
+    Route("GET", "projects/new/", SERVER),
+    Route("GET", PAGE, READ),
+    Route("GET", f"{PAGE}settings/", READ),
+    Route("POST", f"{PAGE}settings/", ADMIN, {"name": "x"}),
+    Route("POST", f"{PAGE}settings/delete/", ADMIN, {"confirm": "alpha"}),
+    Route("GET", f"{PAGE}settings/members/", READ),
+    Route("POST", f"{PAGE}settings/members/", ADMIN, {"username": "eve", "role": "viewer"}),
+    Route("POST", f"{PAGE}settings/members/<username>/role/", ADMIN, {"role": "viewer"}),
+    Route("POST", f"{PAGE}settings/members/<username>/remove/", ADMIN),
+    Route("GET", f"{PAGE}settings/tokens/", ADMIN),
+    Route("POST", f"{PAGE}settings/tokens/", ADMIN, {"name": "x", "scopes": ["read"]}),
+    Route("POST", f"{PAGE}settings/tokens/<int:token_id>/revoke/", ADMIN),
+    Route("POST", f"{PAGE}settings/tokens/<int:token_id>/rotate/", ADMIN),
+    Route("GET", f"{PAGE}settings/audit/", ADMIN),
+    Route("GET", "maintenance/", PERSON),
+    Route("POST", "maintenance/<name>/run/", SERVER),
+    Route("GET", "docs/", PERSON),
+    Route("GET", "docs/<slug:name>/", PERSON),
+    Route("GET", "styleguide/", HIDDEN),
+]
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} /{route.path}"
+
+
+def routes(which: Callable[[Route], bool] = lambda route: True) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("route", [route for route in ROUTES if which(route)], ids=name_of)
+
+
+@dataclass(frozen=True)
+class World:
+    """A project with something of everything in it, and one that is somebody else's."""
+
+    project: Project
+    foreign: Project
+    member: User
+    token: Token
+    invitation: str
+
+
+@pytest.fixture
+def world(project: Project, other_project: Project) -> World:
+    member = make_person("eve", roles={project: Role.VIEWER})
+    make_person("anna", roles={project: Role.ADMIN})
+    token, _ = tokens.create(COMMAND, project.slug, "existing", [Scope.READ])
+    _, invitation = people.invite(COMMAND, "newcomer")
+    return World(project, other_project, member, token, invitation)
+
+
+def address(route: Route, world: World, caller: User | None = None) -> str:
+    _, _, uid, secret, _ = world.invitation.split("/")
+    session = logins.sessions_of(caller).first() if caller else None
+    name = session.name if session and "sessions" in route.path else "index" if "docs" in route.path else "clean-up"
+    values = {
+        "<p>": world.project.slug,
+        "<slug:slug>": world.project.slug,
+        "<username>": world.member.username,
+        "<token_id>": str(world.token.pk),
+        "<int:token_id>": str(world.token.pk),
+        "<uid>": uid,
+        "<token>": secret,
+        "<slug:name>": "index",
+        "<name>": name,
+    }
+    path = route.path
+    for placeholder, value in values.items():
+        path = path.replace(placeholder, value)
+    return f"/{path}{QUERIES.get(name_of(route), '')}"
+
+
+def call(client: Client, route: Route, path: str, token: str | None = None) -> HttpResponseBase:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if route.is_api:
+        body = json.dumps(route.body) if route.body is not None else ""
+        response = client.generic(route.method, path, body, "application/json", headers=headers)
+    else:
+        response = (
+            client.generic(route.method, path, "", headers=headers)
+            if route.method == "GET"
+            else client.post(path, route.body or {}, headers=headers)
+        )
+    assert isinstance(response, HttpResponseBase)
+    return response
+
+
+def let_in(response: HttpResponseBase) -> bool:
+    return response.status_code < 400 and "/login/?next=" not in response.headers.get("Location", "")
+
+
+def person(role: Role | None, world: World) -> tuple[Client, User]:
+    user = make_person(roles={world.project: role} if role else {world.foreign: Role.ADMIN})
+    client = Client()
+    client.force_login(user)
+    return client, user
+
+
+@pytest.mark.parametrize("role", list(Role))
+@routes()
+def test_a_member_gets_in_where_the_role_reaches(route: Route, role: Role, world: World) -> None:
+    client, user = person(role, world)
+    response = call(client, route, address(route, world, user))
+    allowed = route.needs in {PERSON, TOKEN_HOLDER, EVERYBODY} or route.needs in role.scopes
+    if route.path == "metrics":
+        assert response.status_code == 403
+    elif allowed:
+        assert let_in(response), response
+    else:
+        assert response.status_code == (404 if route.needs == HIDDEN else 403)
+
+
+@routes()
+def test_a_stranger_finds_nothing(route: Route, world: World) -> None:
+    client, user = person(None, world)
+    response = call(client, route, address(route, world, user))
+    if route.in_project or route.needs == HIDDEN:
+        assert response.status_code == 404
+        assert world.project.name.encode() not in b"".join(response)
+    elif route.needs == SERVER or route.path == "metrics":
+        assert response.status_code == 403
+    else:
+        assert let_in(response)
+
+
+@routes()
+def test_nobody_gets_in_without_a_login(route: Route, world: World) -> None:
+    response = call(Client(), route, address(route, world))
+    if route.path == "metrics" or (route.is_api and route.needs != EVERYBODY):
+        assert response.status_code == 401
+    elif route.needs == EVERYBODY:
+        assert let_in(response)
+    else:
+        assert response.status_code == 302
+        assert response["Location"].startswith("/login/?next=")
+
+
+@routes()
+def test_those_who_run_the_server_get_in_everywhere(route: Route, world: World) -> None:
+    client, user = Client(), make_person(runs_the_server=True)
+    client.force_login(user)
+    assert let_in(call(client, route, address(route, world, user)))
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+@routes(lambda route: route.is_api)
+def test_a_token_gets_in_where_its_scope_reaches(route: Route, scope: Scope, world: World) -> None:
+    response = call(Client(), route, address(route, world), make_token(world.project, scope))
+    if route.needs in {TOKEN_HOLDER, EVERYBODY, scope}:
+        assert let_in(response), response
+    else:
+        assert response.status_code == 403
+
+
+@routes(lambda route: route.is_api and route.in_project)
+def test_a_foreign_token_finds_nothing(route: Route, world: World) -> None:
+    response = call(Client(), route, address(route, world), make_token(world.foreign))
+    assert response.status_code == 404
+
+
+@routes(lambda route: not route.is_api and route.needs != EVERYBODY)
+def test_a_token_opens_no_page(route: Route, world: World) -> None:
+    response = call(Client(), route, address(route, world), make_token(make_project()))
+    assert response.status_code == 302
+
+
+def test_every_route_is_in_the_table() -> None:
+    served = set(_served(get_resolver()))
+    known = {route.path for route in ROUTES}
+    assert len(served) > 30
+    assert served - known == set()
+    assert known - served == set()
+
+
+def _served(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
+    """Every pattern of ours; Django's admin has rights and tests of its own."""
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            if pattern.app_name != "admin":
+                yield from _served(pattern, path)
+        elif pattern.name != "api-root":
+            yield path
