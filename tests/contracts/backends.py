@@ -38,6 +38,7 @@ class Opening:
 # `persistent` and `shared` must equal the store's own capabilities; a test asks.
 BACKENDS: Final[dict[str, Backend]] = {
     "memory": Backend("memory", persistent=False, shared=False),
+    "file": Backend("file", lambda request, folder: {"root": str(folder / "records")}),
 }
 PERSISTENT: Final = [name for name, backend in BACKENDS.items() if backend.persistent]
 SHARED: Final = [name for name, backend in BACKENDS.items() if backend.shared]

@@ -6,7 +6,7 @@ touched by a program that does not know it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from storage_app import strict_json
 from storage_app.records.declarations import Collection

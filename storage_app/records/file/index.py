@@ -120,9 +120,6 @@ class Index:
         try:
             prepare_connection(connection, cache)
             connection.execute("SELECT lsn FROM here").fetchone()
-            inodes = self._inodes()
-            if inodes is None or (self._identity is not None and inodes != self._identity):
-                raise IndexLostError("the index was replaced while it was opened")
         except sqlite3.OperationalError as error:
             connection.close()
             if (error.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_ERROR):
@@ -131,6 +128,10 @@ class Index:
         except BaseException:
             connection.close()
             raise
+        inodes = self._inodes()
+        if inodes is None or (self._identity is not None and inodes != self._identity):
+            connection.close()
+            raise IndexLostError("the index was replaced while it was opened")
         self._identity = inodes
         return connection
 

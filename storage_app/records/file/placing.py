@@ -53,7 +53,13 @@ class Placing:
         return Waiting(temporary, self.path(folder, id))
 
     def rename(self, waiting: Waiting) -> None:
-        self._layer.rename(waiting.temporary, waiting.path)
+        try:
+            self._layer.rename(waiting.temporary, waiting.path)
+        except FileNotFoundError:
+            # Somebody removed the folder since it was last seen here, as deleting a project does.
+            self.forget_folders()
+            self._layer.make_folder(waiting.path.rpartition("/")[0])
+            self._layer.rename(waiting.temporary, waiting.path)
 
     def remove_temporaries(self) -> int:
         """What a killed process left; how many."""
@@ -135,20 +141,24 @@ class Placing:
         if (self._layer.size(path) or 0) < stream.bytes:
             stream.filed = stream.bytes = 0
         if stream.filed < stream.last or (self._layer.size(path) or 0) != stream.bytes:
-            self._layer.extend(path, stream.bytes, b"")
+            self._extend_in_folder(path, stream.bytes, b"")
             self.file_entries(rows, stream, id, folder)
 
     def _extend(self, path: str, size: int, lines: list[str]) -> int:
         data = "".join(lines).encode()
+        self._extend_in_folder(path, size, data)
+        return len(data)
+
+    def _extend_in_folder(self, path: str, size: int, data: bytes) -> None:
         try:
             self._layer.extend(path, size, data)
         except FileNotFoundError:
             self._layer.make_folder(path.rpartition("/")[0])
             self._layer.extend(path, size, data)
-        return len(data)
 
     def _move(self, old: str, new: str) -> None:
         if self._layer.size(old) is not None:
+            self._layer.make_folder(new.rpartition("/")[0])
             self._layer.rename(old, new)
 
     def _make_folder(self, folder: str) -> None:

@@ -19,7 +19,7 @@ from storage_app.records.errors import UnavailableError
 from storage_app.records.file import checkpoint, effects, recovery
 from storage_app.records.file.changes import Changes
 from storage_app.records.file.checkpoint import Checkpoint
-from storage_app.records.file.faults import IndexLostError, translated
+from storage_app.records.file.faults import IndexLostError, from_sqlite, translated
 from storage_app.records.file.following import Following, Wiping
 from storage_app.records.file.index import Index
 from storage_app.records.file.journal import Journal, Tail
@@ -158,8 +158,7 @@ class Project:
             try:
                 yield session
             except sqlite3.Error as error:
-                with translated():
-                    raise error
+                raise from_sqlite(error) from error
             finally:
                 with suppress(sqlite3.Error):
                     if session.connection.in_transaction:
@@ -310,6 +309,7 @@ class Project:
         found = checkpoint.load(self.layer, self.own_folder)
         if found is None:
             found = self._start()
+            recovery.build(self, found)
         self._checkpoint = found
         boot = self.layer.boot_id()
         if found.boot != boot:
@@ -381,6 +381,3 @@ class Project:
 
 class JournalFullError(Exception):
     """The write must wait until older ones are settled. Never leaves the package."""
-
-
-__all__ = [Changes, "JournalFullError", "Project", "Row", "RecordId", "Collection", "Session"]

@@ -26,6 +26,7 @@ class Aside:
     reason: str
     at: datetime
     text: str
+    good: str | None = None  # the document as the index still had it, where the file was damaged
 
     def quarantined(self) -> Quarantined:
         return Quarantined(self.quarantine_id, self.collection, self.id, self.reason, self.at, self.text)
@@ -39,6 +40,7 @@ class Aside:
             self.reason,
             times.to_instant(self.at),
             storable(self.text),
+            self.good,
         )
 
 
@@ -47,7 +49,7 @@ def folder(quarantine_id: str) -> str:
 
 
 def from_row(row: tuple[Any, ...]) -> Aside:
-    return Aside(*row[:5], times.from_instant(row[5]), row[6])
+    return Aside(*row[:5], times.from_instant(row[5]), *row[6:])
 
 
 def to_text(aside: Aside, raw: bytes | None = None) -> str:
@@ -62,6 +64,8 @@ def to_text(aside: Aside, raw: bytes | None = None) -> str:
         "at": times.to_text(aside.at),
         "text": storable(aside.text),
     }
+    if aside.good is not None:
+        fields["good"] = aside.good
     if raw is not None and raw != aside.text.encode():
         fields["bytes"] = base64.b64encode(raw).decode()
     return strict_json.dumps(fields)
@@ -77,6 +81,7 @@ def from_text(text: str | bytes) -> Aside:
         fields["reason"],
         times.from_instant(times.to_instant(fields["at"])),
         fields["text"],
+        fields.get("good"),
     )
 
 

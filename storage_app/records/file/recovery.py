@@ -78,7 +78,7 @@ def build(
             connection.execute(statement)
         connection.execute("INSERT INTO here VALUES (?, ?, ?, ?, ?, 0, ?)", (*tail, tail.lsn, FORMAT))
         builder = _Builder(project, connection, found, tail, progress)
-        count = builder.run(_tables(project))
+        count = builder.run(tables_of(project))
         connection.execute("COMMIT")
         prepare_connection(connection, 4000)
     finally:
@@ -208,7 +208,7 @@ class Replay:
         self._project.layer.make_folder(path)
         self._project.layer.create(f"{path}/record.new", aside.text.encode() + b"\n")
         self._project.layer.rename(f"{path}/record.new", f"{path}/record.json")
-        self._rows.connection.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?)", kept.row())
+        self._rows.connection.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept.row())
         if row is not None:
             self._rows.delete(table, row)
             if row.folder is not None:
@@ -221,9 +221,7 @@ class Replay:
 
     def released(self, released: effects.Released) -> None:
         self.place_all()
-        self._rows.connection.execute(
-            "DELETE FROM quarantine WHERE quarantine_id = ?", (released.quarantine_id,)
-        )
+        self._rows.connection.execute("DELETE FROM quarantine WHERE quarantine_id = ?", (released.quarantine_id,))
         remove_tree(self._project, f"{self._project.folder}/{quarantine.folder(released.quarantine_id)}")
 
     def wiped(self, wiped: effects.Wiped) -> None:
@@ -311,7 +309,7 @@ class _Builder:
         self.rows = Rows(self.connection)
         touched = self._touched()
         for aside in quarantine.load(self.project.layer, self.project.folder):
-            self.connection.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?)", aside.row())
+            self.connection.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?)", aside.row())
         count = 0
         for table in tables:
             create_table(self.connection, table)
@@ -350,7 +348,7 @@ class _Builder:
         return None if progress is None else lambda done, total: progress(before + done, total)
 
 
-def _tables(project: "Project") -> list[Table]:
+def tables_of(project: "Project") -> list[Table]:
     """Those declared, and the free collections that have a folder."""
     tables = {table.collection.name: table for table in project.declared()}
     for entry in project.layer.entries(project.folder):

@@ -140,9 +140,7 @@ class Rows:
     # Streams
 
     def streams(self, collection: str, id: RecordId) -> list[StreamRow]:
-        statement = (
-            "SELECT stream, name, last, filed, bytes FROM streams WHERE collection = ? AND id = ? ORDER BY name"
-        )
+        statement = "SELECT stream, name, last, filed, bytes FROM streams WHERE collection = ? AND id = ? ORDER BY name"
         return [StreamRow(*row) for row in self._execute(statement, (collection, id))]
 
     def stream(self, collection: str, id: RecordId, name: str) -> StreamRow | None:
@@ -185,6 +183,12 @@ class Rows:
     def set_numbers(self, stream: StreamRow, source: str, ranges: list[list[int]]) -> None:
         statement = "INSERT OR REPLACE INTO sources (stream, source, numbers) VALUES (?, ?, ?)"
         self._execute(statement, (stream.number, source, strict_json.dumps(ranges)))
+
+    def forget_entries(self, collection: str, stream: StreamRow) -> None:
+        self._sum_of(collection).entries -= stream.last
+        for name in ("entries", "sources"):
+            self._execute(f"DELETE FROM {name} WHERE stream = ?", (stream.number,))  # noqa: S608
+        stream.last = 0
 
     def delete_streams(self, collection: str, id: RecordId) -> None:
         for stream in self.streams(collection, id):

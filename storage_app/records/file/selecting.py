@@ -105,7 +105,9 @@ def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tupl
     narrow = _narrow(connection, table, index, parts, request.limit, others) if others else None
     if narrow is not None:
         name, node, condition = narrow
-        exact, left = ([condition], _without(request.where, node)) if request.scan_limit else _split(table, request.where)
+        exact, left = (
+            ([condition], _without(request.where, node)) if request.scan_limit else _split(table, request.where)
+        )
         return _sought(connection, table, name, [()], (), request, exact), left
     exact, left = ([], others) if request.scan_limit else _split(table, others)
     return _sought(connection, table, index.hint, parts, index.within, request, exact), left
@@ -135,16 +137,14 @@ def _narrow(
     limit: int,
     others: Where,
 ) -> tuple[str, Node, Sql] | None:
-    """A condition that leaves so few rows that sorting them is quicker than walking the order: the hint for its index, and its form."""
+    """A condition that leaves so few rows that sorting them beats walking the order: its index's hint, and its form."""
     best: tuple[int, str, Node, Sql] | None = None
     for node in others:
         if not isinstance(node, Condition) or (name := _index_hint(table, node)) is None:
             continue
         if (condition := _sql(table, node)) is None:
             continue
-        statement = (
-            f"SELECT count(*) FROM (SELECT 1 FROM {table.name}{name} WHERE {condition[0]} LIMIT {_FEW + 1})"  # noqa: S608
-        )
+        statement = f"SELECT count(*) FROM (SELECT 1 FROM {table.name}{name} WHERE {condition[0]} LIMIT {_FEW + 1})"  # noqa: S608
         few = connection.execute(statement, condition[1]).fetchone()[0]
         if few <= _FEW and (best is None or few < best[0]):
             best = few, name, node, condition
@@ -190,7 +190,7 @@ def _sought(
     columns = "".join(f", {table.column(name)}" for name, _ in terms) if len(parts) > 1 else ""
     order = ", ".join(f"{table.column(name)}{' DESC' if descending else ''}" for name, descending in terms)
     # A sort of everything that matches is asked for no more rows than the caller can use.
-    limit = "" if request.scan_limit else f" LIMIT {request.limit}" if _nothing_left(table, request, exact) else ""
+    limit = "" if request.scan_limit else f" LIMIT {request.limit}" if _nothing_left(table, request) else ""
 
     def along(part: tuple[Key, ...]) -> Iterator[tuple[Any, ...]]:
         fixed = [_equal(table.columns[name], value) for name, value in zip(within, part, strict=True)]
@@ -208,7 +208,7 @@ def _sought(
     return (IndexRow(table.collection, *row[:3]) for row in merged)
 
 
-def _nothing_left(table: Table, request: Select, exact: list[Sql]) -> bool:
+def _nothing_left(table: Table, request: Select) -> bool:
     return all(_sql(table, node) is not None for node in request.where)
 
 

@@ -22,7 +22,7 @@ from storage_app.records.base import (
     Selection,
 )
 from storage_app.records.cursors import Terms
-from storage_app.records.declarations import Collection, Ids, Key
+from storage_app.records.declarations import Collection, Key
 from storage_app.records.errors import AlreadyExistsError, InvalidError, RecordNotFoundError, RecordStoreError
 from storage_app.records.file import checking, quarantine, selecting
 from storage_app.records.file.journal import SEGMENT_BYTES
@@ -76,7 +76,7 @@ class FileRecordStore(RecordStore):
         self._layer = layer or FileLayer()
         self._journal_bytes = journal_bytes
         self._projects: dict[str, Project] = {}
-        self._tables: dict[Collection, Table] = {}
+        self._tables: dict[str, Table] = {}
         self._guard = threading.Lock()
         self._settler = Settler()
         self._quarantine_id = TimeOrderedIds(clock)
@@ -106,9 +106,7 @@ class FileRecordStore(RecordStore):
         return [slug for slug in self._slugs() if self._collections(slug)]
 
     def _collections(self, project: str) -> list[str]:
-        statement = (
-            "SELECT name FROM catalog WHERE records > 0 OR sequence > 0 UNION SELECT collection FROM quarantine"
-        )
+        statement = "SELECT name FROM catalog WHERE records > 0 OR sequence > 0 UNION SELECT collection FROM quarantine"
         return self._project(project).read(
             lambda connection: sorted(row[0] for row in connection.execute(statement)), []
         )
@@ -168,9 +166,7 @@ class FileRecordStore(RecordStore):
 
     def _select(self, project: str, select: Select) -> Selection:
         table = self._table(select.collection)
-        return self._ask(
-            project, table, lambda connection: selecting.select(connection, table, select), Selection([])
-        )
+        return self._ask(project, table, lambda connection: selecting.select(connection, table, select), Selection([]))
 
     def _count(self, project: str, collection: Collection, where: Where) -> int:
         table = self._table(collection)
@@ -220,9 +216,10 @@ class FileRecordStore(RecordStore):
     def _read_range(
         self, connection: Any, stream: int, after: int, before: int, limit: int, backwards: bool
     ) -> list[StreamEntry]:
+        order = "DESC" if backwards else "ASC"
         statement = (
-            "SELECT line FROM entries WHERE stream = ? AND position > ? AND position < ? "
-            f"ORDER BY position {'DESC' if backwards else ''} LIMIT ?"
+            "SELECT line FROM entries WHERE stream = ? AND position > ? AND position < ? "  # noqa: S608
+            f"ORDER BY position {order} LIMIT ?"
         )
         rows = connection.execute(statement, (stream, after, before, limit)).fetchall()
         return [entry_of(row[0]) for row in (reversed(rows) if backwards else rows)]
@@ -348,7 +345,7 @@ class FileRecordStore(RecordStore):
             if aside.id is None or table is None:
                 raise InvalidError("its id cannot be told; it can only be discarded", "id")
             try:
-                document = strict_json.loads_object(aside.text if text is None else text)
+                document = strict_json.loads_object((aside.good or aside.text) if text is None else text)
             except strict_json.StrictJSONError as error:
                 raise InvalidError(str(error), "document") from error
             if session.rows.find(table, aside.id) is not None:
@@ -450,7 +447,9 @@ class FileRecordStore(RecordStore):
         stream = rows.stream(name, item.id, item.stream)
         last = stream.last if stream else 0
         if entry.position <= last and stream is not None:
-            (there,) = self._read_range(session.connection, stream.number, entry.position - 1, entry.position + 1, 1, False)
+            (there,) = self._read_range(
+                session.connection, stream.number, entry.position - 1, entry.position + 1, 1, False
+            )
             if there != entry:
                 raise AlreadyExistsError(item.stream, "position", entry.position, item.id)
             return
@@ -492,9 +491,9 @@ class FileRecordStore(RecordStore):
         return found
 
     def _table(self, collection: Collection) -> Table:
-        found = self._tables.get(collection)
+        found = self._tables.get(collection.name)
         if found is None:
-            found = self._tables[collection] = Table(collection)
+            found = self._tables[collection.name] = Table(collection)
         return found
 
     def _table_of(self, name: str) -> Table | None:
@@ -511,4 +510,3 @@ def entry_of(line: str) -> StreamEntry:
 
 def _after(done: int, progress: Progress | None) -> Progress | None:
     return None if progress is None else lambda more, total: progress(done + more, total)
-

@@ -26,7 +26,7 @@ CREATE UNIQUE INDEX streams_of ON streams (collection, id, name);
 CREATE TABLE entries (stream INTEGER, position INTEGER, line TEXT, PRIMARY KEY (stream, position)) WITHOUT ROWID;
 CREATE TABLE sources (stream INTEGER, source TEXT, numbers TEXT, PRIMARY KEY (stream, source)) WITHOUT ROWID;
 CREATE TABLE quarantine (quarantine_id TEXT PRIMARY KEY, collection TEXT, id, version INTEGER, reason TEXT, at INTEGER,
-    text TEXT) WITHOUT ROWID;
+    text TEXT, good TEXT) WITHOUT ROWID;
 CREATE INDEX quarantine_of ON quarantine (collection, id);
 """
 FORMAT: Final = 1

@@ -106,14 +106,11 @@ def name_within(project: "Project", path: str) -> str | None:
 
 
 def set_aside(project: "Project", rows: Rows, table: Table, found: Found, reason: str, data: bytes) -> None:
-    """A file that is no record goes to quarantine. Twice is the same as once: the name follows from the file."""
-    from storage_app.records.file.writing import write_aside  # it needs the project, which needs this
-
-    digest = hashlib.sha256(found.path.removeprefix(project.folder).encode() + b"\0" + data).hexdigest()[:32]
+    """A file that is no record goes to quarantine, durably, before it is removed."""
     aside = quarantine.Aside(
-        f"file-{digest}",
+        quarantine_id(project, found, data),
         table.collection.name,
-        _id_of(table, found, data),
+        id_of(table, found),
         1,
         reason,
         times.now(),
@@ -122,13 +119,26 @@ def set_aside(project: "Project", rows: Rows, table: Table, found: Found, reason
     write_aside(project, aside, data)
     folder = f"{project.folder}/{quarantine.folder(aside.quarantine_id)}"
     project.layer.sync_file(f"{folder}/record.json")
-    project.layer.sync_folder(folder)
-    project.layer.sync_folder(f"{project.folder}/{quarantine.FOLDER}")
+    for path in (folder, f"{project.folder}/{quarantine.FOLDER}", project.folder):
+        project.layer.sync_folder(path)
     for entry in project.layer.entries(f"{project.folder}/{found.folder}"):
         if entry.name.startswith(f"{found.stem}~") and entry.name.endswith(ENTRIES):
             project.layer.rename(entry.path, f"{folder}/{entry.name}")
     project.layer.remove(found.path)
-    rows.connection.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?)", aside.row())
+    rows.connection.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?)", aside.row())
+
+
+def quarantine_id(project: "Project", found: Found, data: bytes) -> str:
+    """From the file's place and contents, so that setting it aside twice is the same as once."""
+    place = found.path.removeprefix(project.folder).encode()
+    return f"file-{hashlib.sha256(place + bytes(1) + data).hexdigest()[:32]}"
+
+
+def write_aside(project: "Project", aside: quarantine.Aside, raw: bytes | None = None) -> None:
+    folder = f"{project.folder}/{quarantine.folder(aside.quarantine_id)}"
+    project.layer.make_folder(folder)
+    project.layer.create(f"{folder}/record.new", quarantine.to_text(aside, raw).encode() + b"\n")
+    project.layer.rename(f"{folder}/record.new", f"{folder}/record.json")
 
 
 def entries_of(data: bytes) -> tuple[list[str], int]:
@@ -168,9 +178,9 @@ def _enter(project: "Project", rows: Rows, table: Table, found: Found, expected:
         project.layer.rename(found.path, path)
     row = rows.find(table, id)
     if row is None:
-        taken = _taken(rows, table, id, enclosed)
-        if taken is not None and not expected:
-            set_aside(project, rows, table, found, taken, data)
+        owner = taken(rows, table, enclosed)
+        if owner is not None and not expected:
+            set_aside(project, rows, table, found, owner, data)
             return None
         right = split_folder(found.folder)[0] == base_folder(table.collection, enclosed.prepared.keys)
         rows.insert(table, id, enclosed.version, enclosed.prepared, found.folder, placed=right)
@@ -201,12 +211,13 @@ def _settle_duplicate(
     return row.id
 
 
-def _taken(rows: Rows, table: Table, id: RecordId, enclosed: envelope.Enclosed) -> str | None:
+def taken(rows: Rows, table: Table, enclosed: envelope.Enclosed) -> str | None:
+    """Why a record cannot be one: another has a value that is unique."""
     for unique in table.collection.unique_fields:
         value = enclosed.prepared.keys[unique.name]
         if value is not None:
             holder = rows.holder(table, unique.name, value)
-            if holder is not None and holder != id:
+            if holder is not None and holder != enclosed.id:
                 return f"Record {holder!r} has the same {unique.name}"
     return None
 
@@ -246,13 +257,24 @@ def is_aside(connection: sqlite3.Connection, collection: str, id: RecordId) -> b
     return connection.execute(statement, (collection, id)).fetchone() is not None
 
 
-def _id_of(table: Table, found: Found, data: bytes) -> RecordId | None:
+def id_of(table: Table, found: Found) -> RecordId | None:
     """By the name of the file, since what is in it cannot be believed."""
     name = names.from_name(found.stem)
     if name is None:
         return None
-    id: Any = int(name) if table.collection.ids is Ids.SEQUENCE and name.isdigit() else name
+    id: Any = int(name) if table.collection.ids is Ids.SEQUENCE and name.isdecimal() and name.isascii() else name
     try:
         return table.collection.check_id(id)
     except InvalidError:
+        return None
+
+
+def id_beside(project: "Project", table: Table, found: Found) -> RecordId | None:
+    """For a shortened name: by the record in the same folder."""
+    data = project.layer.read(f"{project.folder}/{found.folder}/{found.stem}{RECORD}")
+    if data is None:
+        return None
+    try:
+        return envelope.opened(data, project.slug, table.collection).id
+    except envelope.UnreadableError:
         return None

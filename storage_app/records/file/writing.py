@@ -17,10 +17,12 @@ from storage_app.records.errors import (
     VersionConflictError,
 )
 from storage_app.records.file import effects, quarantine
+from storage_app.records.file.changes import Changes
 from storage_app.records.file.placing import Waiting
-from storage_app.records.file.project import Changes, Project, Session
+from storage_app.records.file.project import Project, Session
 from storage_app.records.file.rows import Row, StreamRow, base_folder, split_folder
 from storage_app.records.file.tables import Table
+from storage_app.records.file.walking import write_aside
 from storage_app.records.ids import LARGEST_SEQUENCE, RecordId, check_sequence
 from storage_app.records.operations import (
     Append,
@@ -150,7 +152,7 @@ class Writing(Changes):
 
     def add_lines(self, table: Table, row: Row, name: str, lines: list[str], stream: StreamRow) -> None:
         touched = self.touched(table, row, row.id)
-        first, known = touched.streams.setdefault(name, (stream.last + 1, []))
+        _, known = touched.streams.setdefault(name, (stream.last + 1, []))
         known.extend(lines)
         self._rows.add_lines(table.collection.name, stream, lines)
         self._rows.stream_changed(table.collection.name, name)
@@ -410,11 +412,9 @@ class SettingAside(Changes):
         session.rows.delete(table, row)
         if row.folder is not None:
             session.rows.left_folder(row.folder)
-        session.connection.execute("INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?)", aside.row())
+        session.connection.execute("INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?)", aside.row())
         self.effects.append(
-            effects.SetAside(
-                table.collection.name, row.id, aside.quarantine_id, row.folder, quarantine.to_text(aside)
-            )
+            effects.SetAside(table.collection.name, row.id, aside.quarantine_id, row.folder, quarantine.to_text(aside))
         )
 
     def place(self, session: Session, waiting: list[Waiting]) -> None:
@@ -465,9 +465,7 @@ class Releasing(Changes):
         if self._back is None or aside.id is None:
             return []
         version, text = aside.version + 1, self._back.text
-        return [
-            session.project.placing.write_temporary(0, aside.collection, aside.id, version, text, self._folder)
-        ]
+        return [session.project.placing.write_temporary(0, aside.collection, aside.id, version, text, self._folder)]
 
     def place(self, session: Session, waiting: list[Waiting]) -> None:
         project, aside = session.project, self._aside
@@ -489,13 +487,6 @@ class Releasing(Changes):
                 project.placing.move_streams([stream], aside.id, self._folder, folder)
         if self._folder:
             project.placing.remove(self._folder, aside.id, ())
-
-
-def write_aside(project: Project, aside: quarantine.Aside, raw: bytes | None = None) -> None:
-    folder = f"{project.folder}/{quarantine.folder(aside.quarantine_id)}"
-    project.layer.make_folder(folder)
-    project.layer.create(f"{folder}/record.new", quarantine.to_text(aside, raw).encode() + b"\n")
-    project.layer.rename(f"{folder}/record.new", f"{folder}/record.json")
 
 
 def remove_aside(project: Project, quarantine_id: str) -> None:
