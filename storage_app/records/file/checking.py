@@ -105,7 +105,8 @@ class _Check:
                 repairing.mend(session, table, fault)
 
     def _sums(self) -> None:
-        wrong = self.project.read(lambda connection: list(_wrong_sums(self.project, connection)), [])
+        none: list[tuple[str, str, str]] = []
+        wrong = self.project.read(lambda connection: list(_wrong_sums(self.project, connection)), none)
         if not wrong:
             return
         with self.project.session() as session:

@@ -131,11 +131,11 @@ _WRITERS: Final[dict[type, Any]] = {
 }
 _READERS: Final[dict[str, Any]] = {
     "put": lambda fields, text: Put(fields[0], fields[1], fields[2], text, fields[3], fields[4]),
-    "add": lambda fields, text: Added(*fields, tuple(map(_text, json_array(text)))),
+    "add": lambda fields, text: Added(fields[0], fields[1], fields[2], fields[3], tuple(map(_text, json_array(text)))),
     "gone": lambda fields, text: Gone(*fields),
     "numbered": lambda fields, text: Numbered(*fields),
     "moved": lambda fields, text: Moved(*fields),
-    "aside": lambda fields, text: SetAside(*fields, text),
+    "aside": lambda fields, text: SetAside(fields[0], fields[1], fields[2], fields[3], text),
     "released": lambda fields, text: Released(*fields),
     "wiped": lambda fields, text: Wiped(),
 }

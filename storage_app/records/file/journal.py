@@ -87,6 +87,16 @@ class Journal:
         for segment in self._segments()[-1 if last_only else 0 :]:
             yield from (frame for frame in self._chain(self._start_of(segment)) if frame.lsn > after)
 
+    def is_last(self, tail: Tail) -> bool:
+        """Whether nothing follows; asked at each write, and so by the first bytes of what would."""
+        if self._layer.read_at(self._fd(tail.epoch), 4, tail.at) == _MARK:
+            return False
+        slot = (tail.epoch + 1) % SEGMENTS
+        if slot not in self._fds and self._layer.size(f"{self._folder}/journal.{slot}") is None:
+            return True
+        head = self._layer.read_at(self._fd(slot), _HEADER.size, 0)
+        return len(head) < _HEADER.size or _HEADER.unpack(head)[2] != tail.epoch + 1
+
     def following(self, tail: Tail) -> Iterator[Frame]:
         """Frames that somebody wrote after this tail and did not live to enter into the index."""
         while True:

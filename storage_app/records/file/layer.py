@@ -7,6 +7,7 @@ every other failure is the operating system's own error.
 import contextlib
 import ctypes
 import os
+import platform
 import sqlite3
 import sys
 from pathlib import Path
@@ -32,6 +33,9 @@ class FileLayer:
         fd = os.open(path, _CREATE, 0o666)
         try:
             self.write(fd, data, 0, path)
+            if os.fstat(fd).st_size > len(data):
+                self.step("truncate", path)
+                os.ftruncate(fd, len(data))
         finally:
             os.close(fd)
 
@@ -186,7 +190,7 @@ class FileLayer:
 
 _BINARY: Final[int] = getattr(os, "O_BINARY", 0)
 _OPEN: Final = os.O_RDWR | os.O_CREAT | _BINARY | getattr(os, "O_CLOEXEC", 0)
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY | getattr(os, "O_CLOEXEC", 0)
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | _BINARY | getattr(os, "O_CLOEXEC", 0)
 _HAS_PWRITE: Final = hasattr(os, "pwrite")
 _NOT_EMPTY: Final = (39, 66, 41, 13) if sys.platform == "win32" else (39, 66, 17)  # ENOTEMPTY and what stands for it
 
@@ -201,7 +205,8 @@ def _full_sync() -> int | None:
 
 def _syncfs() -> Any:
     """From Linux 5.8 on syncfs reports write errors; before that it may say yes to data that is lost."""
-    if not sys.platform.startswith("linux") or tuple(map(int, os.uname().release.split(".")[:2])) < (5, 8):
+    system, release = platform.system(), platform.release().split(".")
+    if system != "Linux" or tuple(int(part) for part in release[:2] if part.isdigit()) < (5, 8):
         return None
     return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 

@@ -4,6 +4,7 @@ Nothing is synced here: until the files are durable, the journal has what they h
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,6 +95,11 @@ class Placing:
         self._layer.remove(self.path(folder, id))
         for stream in streams:
             self._layer.remove(self.stream_path(folder, id, stream))
+
+    def retire(self, folder: str, id: RecordId) -> None:
+        """The record's old file becomes the next temporary one: a file system finds no new file as fast as an old."""
+        with suppress(FileNotFoundError):
+            self._layer.rename(self.path(folder, id), f"{self._temporary}/0.tmp")
 
     def refile(
         self, rows: Rows, table: Table, id: RecordId, elsewhere: Iterable[str | None], streams: Iterable[str] = ()

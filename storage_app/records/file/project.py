@@ -225,6 +225,7 @@ class Project:
                     session.connection.execute("UPDATE here SET clean = 1")
                     session.commit_derived()
                     self.index.fold_log()
+                    self.placing.remove_temporaries()
                     self._save(clean=True)
                 else:
                     session.connection.execute("ROLLBACK")

@@ -49,7 +49,8 @@ def folder(quarantine_id: str) -> str:
 
 
 def from_row(row: tuple[Any, ...]) -> Aside:
-    return Aside(*row[:5], times.from_instant(row[5]), *row[6:])
+    identity, collection, id, version, reason, at, text, good = row
+    return Aside(identity, collection, id, version, reason, times.from_instant(at), text, good)
 
 
 def to_text(aside: Aside, raw: bytes | None = None) -> str:

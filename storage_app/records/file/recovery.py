@@ -29,6 +29,8 @@ _BATCH: Final = 5000
 
 def catch_up(project: "Project", session: "Session") -> None:
     """Takes in what was acknowledged, or was about to be, by a process that did not live to commit the index."""
+    if project.journal.is_last(session.tail):
+        return
     replay = None
     for frame in project.journal.following(session.tail):
         replay = replay or Replay(project, session.rows)

@@ -7,56 +7,40 @@ place is therefore a few ranges, each an equality on the first fields and one bo
 import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain, islice, product
 from typing import Any, Final
 
-from storage_app import strict_json
 from storage_app.records import cursors
 from storage_app.records.base import Select, Selection
 from storage_app.records.cursors import Seek, Terms
-from storage_app.records.declarations import Collection, Ids, Key, Kind
+from storage_app.records.declarations import Ids, Key, Kind
+from storage_app.records.file.rows import Row
 from storage_app.records.file.tables import OrderedIndex, Table
-from storage_app.records.ids import RecordId
 from storage_app.records.operations import Record
 from storage_app.records.query import AllOf, AnyOf, Condition, Node, Not, Op, Where, matches
 
 Sql = tuple[str, tuple[Any, ...]]
 
 
-@dataclass(frozen=True)
-class IndexRow:
-    """A row as conditions see it; what costs is made when it is asked for."""
-
-    collection: Collection
-    id: RecordId
-    version: int
-    text: str
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        return strict_json.loads_object(self.text)
-
-    @cached_property
-    def keys(self) -> dict[str, Key]:
-        return self.collection.keys(self.document)
-
-    def record(self) -> Record:
-        return Record(self.id, self.version, strict_json.loads_object(self.text))
-
-
 def select(connection: sqlite3.Connection, table: Table, request: Select) -> Selection:
+    rows, stopped_at = select_rows(connection, table, request)
+    return Selection([Record(row.id, row.version, row.document) for row in rows], stopped_at)
+
+
+def select_rows(
+    connection: sqlite3.Connection, table: Table, request: Select
+) -> tuple[list[Row], tuple[Key, ...] | None]:
+    """The rows, and the place where a scan limit ended the search."""
     rows, left = _rows(connection, table, request)
-    found: list[Record] = []
+    found: list[Row] = []
     for looked_at, row in enumerate(rows, 1):
         if not left or matches(left, row):
-            found.append(row.record() if not left else Record(row.id, row.version, row.document))
+            found.append(row)
             if len(found) == request.limit:
                 break
         if looked_at == request.scan_limit:
-            return Selection(found, cursors.order_keys(request.terms, row.keys, row.id))
-    return Selection(found)
+            return found, cursors.order_keys(request.terms, row.keys, row.id)
+    return found, None
 
 
 def count(connection: sqlite3.Connection, table: Table, where: Where) -> int:
@@ -92,13 +76,14 @@ def count_by(
     return counts
 
 
+_ROW: Final = "rowid, id, version, text, folder, placed"
 _MOST_PARTS: Final = 1000
 _FEW: Final = 1000
 _SORTING_PAYS: Final = 4
 _RANGES: Final = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
 
 
-def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tuple[Iterator[IndexRow], Where]:
+def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tuple[Iterator[Row], Where]:
     """Rows that may match in the direction of travel, and the conditions that they were not yet held to."""
     index, parts, used = _along(table, request)
     others = tuple(node for node in request.where if node not in used)
@@ -183,7 +168,7 @@ def _sought(
     within: tuple[str, ...],
     request: Select,
     exact: list[Sql],
-) -> Iterator[IndexRow]:
+) -> Iterator[Row]:
     backwards = request.seek is not None and request.seek.backwards
     terms = tuple((name, descending != backwards) for name, descending in request.terms)
     ranges = _ranges_after(table, terms, request.seek)
@@ -196,16 +181,14 @@ def _sought(
         fixed = [_equal(table.columns[name], value) for name, value in zip(within, part, strict=True)]
         for bound in ranges:
             condition, values = _all([*fixed, *bound, *exact])
-            statement = (
-                f"SELECT id, version, text{columns} FROM {table.name}{hint} WHERE {condition} ORDER BY {order}{limit}"  # noqa: S608
-            )
+            statement = f"SELECT {_ROW}{columns} FROM {table.name}{hint} WHERE {condition} ORDER BY {order}{limit}"  # noqa: S608
             yield from connection.execute(statement, values)
 
     if len(parts) == 1:
-        return (IndexRow(table.collection, *row) for row in along(parts[0]))
+        return (Row(table.collection, *row) for row in along(parts[0]))
     place = cursors.comparison(terms)
-    merged = heapq.merge(*map(along, parts), key=lambda row: place(row[3:]))
-    return (IndexRow(table.collection, *row[:3]) for row in merged)
+    merged = heapq.merge(*map(along, parts), key=lambda row: place(row[6:]))
+    return (Row(table.collection, *row[:6]) for row in merged)
 
 
 def _nothing_left(table: Table, request: Select) -> bool:
@@ -237,10 +220,10 @@ def _beyond(column: str, key: Key, descending: bool, inclusive: bool) -> list[Sq
     return [*after, (f"{column} IS NULL", ())] if descending and column != "id" else after
 
 
-def _matching(connection: sqlite3.Connection, table: Table, exact: list[Sql]) -> Iterator[IndexRow]:
+def _matching(connection: sqlite3.Connection, table: Table, exact: list[Sql]) -> Iterator[Row]:
     condition, values = _all(exact)
-    for row in connection.execute(f"SELECT id, version, text FROM {table.name} WHERE {condition}", values):  # noqa: S608
-        yield IndexRow(table.collection, *row)
+    for row in connection.execute(f"SELECT {_ROW} FROM {table.name} WHERE {condition}", values):  # noqa: S608
+        yield Row(table.collection, *row)
 
 
 def _kept_counts(

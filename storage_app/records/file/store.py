@@ -148,10 +148,11 @@ class FileRecordStore(RecordStore):
                 return missing_in(connection, collection.name, id)
             return Record(id, row[0], strict_json.loads_object(row[1]))
 
-        found = self._ask(project, table, work, RecordNotFoundError(collection.name, id))
-        if isinstance(found, Record):
-            return found
-        raise found
+        nothing: Record | RecordStoreError = RecordNotFoundError(collection.name, id)
+        found = self._ask(project, table, work, nothing)
+        if isinstance(found, RecordStoreError):
+            raise found
+        return found
 
     def _get_many(self, project: str, collection: Collection, ids: Sequence[RecordId]) -> list[Record]:
         table = self._table(collection)
@@ -161,7 +162,8 @@ class FileRecordStore(RecordStore):
         def work(connection: Any) -> dict[RecordId, tuple[int, str]]:
             return {row[0]: row[1:] for row in connection.execute(statement, ids)}
 
-        found = self._ask(project, table, work, {}) if ids else {}
+        nothing: dict[RecordId, tuple[int, str]] = {}
+        found = self._ask(project, table, work, nothing) if ids else nothing
         return [Record(id, found[id][0], strict_json.loads_object(found[id][1])) for id in ids if id in found]
 
     def _select(self, project: str, select: Select) -> Selection:
@@ -208,7 +210,8 @@ class FileRecordStore(RecordStore):
                 return missing_in(connection, collection.name, id)
             return work(connection)
 
-        found = self._ask(project, table, guarded, RecordNotFoundError(collection.name, id))
+        nothing: T | RecordStoreError = RecordNotFoundError(collection.name, id)
+        found = self._ask(project, table, guarded, nothing)
         if isinstance(found, RecordStoreError):
             raise found
         return found
@@ -289,11 +292,9 @@ class FileRecordStore(RecordStore):
         def work(session: Session) -> list[Record]:
             writing = self._writing(session, durable and limit <= AT_ONCE)
             taken: list[Record] = []
-            for record in selecting.select(session.connection, table, select).records:
-                row = writing.row(table, record.id)
-                update = Update(collection.name, record.id, change)
-                changed = writing.change(table, row, update)
-                if changed.version != record.version:
+            for row in selecting.select_rows(session.connection, table, select)[0]:
+                changed = writing.change(table, row, Update(collection.name, row.id, change))
+                if changed.version != row.version:
                     taken.append(changed)
             return self._committed(session, writing, durable, taken)
 

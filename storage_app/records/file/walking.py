@@ -171,6 +171,8 @@ def _enter(project: "Project", rows: Rows, table: Table, found: Found, expected:
     if is_aside(rows.connection, table.collection.name, id) and not expected:
         return None
     if names.to_name(str(id)) != found.stem:
+        if expected:
+            return None  # files are used again, and a loss of power may show one under the name of another
         path = project.placing.path(found.folder, id)
         if project.layer.size(path) is not None or rows.find(table, id) is not None:
             set_aside(project, rows, table, found, f"A copy of record {id!r} under another name", data)

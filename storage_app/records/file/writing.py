@@ -103,7 +103,7 @@ class Writing(Changes):
         return self.change(table, row, operation)
 
     def change(self, table: Table, row: Row, operation: Update) -> Record:
-        given = row.record()
+        given = row.record() if callable(operation.change) else Record(row.id, row.version, {})
         result = outcome(operation.change, given)
         if result.changes is None:
             record = row.record()
@@ -178,7 +178,8 @@ class Writing(Changes):
     # Journal and files
 
     def prepare(self, session: Session) -> list[Waiting]:
-        placing, waiting = session.project.placing, []
+        placing = session.project.placing
+        waiting: list[Waiting] = []
         self.effects = list(self._effects())
         if self._at_once:
             for touched in self._touched.values():
@@ -247,7 +248,7 @@ class Writing(Changes):
         known = rows.streams(touched.table.collection.name, touched.id)
         if touched.folder is not None and touched.folder != target:
             placing.move_streams(known, touched.id, touched.folder, target)
-            placing.remove(touched.folder, touched.id, ())
+            placing.retire(touched.folder, touched.id)
         for stream in known:
             if stream.filed < stream.last:
                 placing.file_entries(rows, stream, touched.id, target)
