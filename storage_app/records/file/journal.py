@@ -157,18 +157,15 @@ class Journal:
                 place += len(part)
             self._layer.sync(fd, path)
 
-    def erase(self, tail: Tail) -> Tail:
-        """Nothing that was ever written stays readable; numbers go on. The files stay, since others have them open."""
+    def erase_others(self, tail: Tail) -> None:
+        """Of segments but this one nothing stays readable. The files stay, since others have them open."""
         for slot in range(SEGMENTS):
             path = f"{self._folder}/journal.{slot}"
-            size = self._layer.size(path) or 0
+            size = (self._layer.size(path) or 0) if slot != tail.epoch % SEGMENTS else 0
             for place in range(0, size, len(_ZEROS)):
                 self._layer.write(self._fd(slot), _ZEROS[: size - place], place, path)
             if size:
                 self._layer.sync(self._fd(slot), path)
-        fresh = self._begin(tail.epoch + 1, tail.lsn)
-        self.sync(fresh)
-        return fresh
 
     def _chain(self, tail: Tail) -> Iterator[Frame]:
         fd = self._fd(tail.epoch)

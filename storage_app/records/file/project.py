@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
-from storage_app.records.errors import UnavailableError
+from storage_app.records.errors import RecordStoreError, UnavailableError
 from storage_app.records.file import checkpoint, effects, recovery
 from storage_app.records.file.changes import Changes
 from storage_app.records.file.checkpoint import Checkpoint
-from storage_app.records.file.faults import IndexLostError, from_sqlite, translated
+from storage_app.records.file.faults import IndexLostError, from_sqlite, from_system, translated
 from storage_app.records.file.following import Following, Wiping
 from storage_app.records.file.index import Index
 from storage_app.records.file.journal import Journal, Tail
@@ -115,7 +115,7 @@ class Project:
         self.declared = declared
         self._lock = ProjectLock(layer, f"{self.own_folder}/lock")
         self._timeout = timeout
-        self._loaded = False
+        self._loaded = self._readable = False
         self._checkpoint = Checkpoint()
         self._known_tables: tuple[int, set[str]] = (-1, set())
         self._settling = threading.Lock()
@@ -135,7 +135,7 @@ class Project:
         for attempt in range(_TRIES):
             try:
                 with translated():
-                    if not self._loaded or not self.index.exists():
+                    if not self._readable or not self.index.exists():
                         if not self.exists():
                             return missing
                         self.load()
@@ -159,6 +159,8 @@ class Project:
                 yield session
             except sqlite3.Error as error:
                 raise from_sqlite(error) from error
+            except OSError as error:
+                raise from_system(error) from error
             finally:
                 with suppress(sqlite3.Error):
                     if session.connection.in_transaction:
@@ -185,7 +187,7 @@ class Project:
         return after
 
     def distrust(self) -> None:
-        """Nothing in memory about this project holds any more."""
+        """Before the next change all is looked at anew. Reads go on from the index, which has what was acknowledged."""
         self._loaded = False
         self._suspect = True
 
@@ -241,12 +243,21 @@ class Project:
         with self.session() as session:
             count = int(session.connection.execute("SELECT coalesce(sum(records), 0) FROM catalog").fetchone()[0])
             session.commit(Wiping(), durable=True)
-            tail = self.journal.erase(session.tail)
-            self._save(settled=tail.lsn, sequences={}, clean=False)
-            session.connection.execute("BEGIN IMMEDIATE")
-            session.tail = tail
-            session.commit_derived()
+        try:
+            self._erase_journal()
+        except (RecordStoreError, OSError) as error:  # it is done; only its traces are still to be overwritten
+            log.warning("The journal of the deleted project %s is not erased yet: %s", self.slug, error)
         return count
+
+    def _erase_journal(self) -> None:
+        """On in a fresh segment first, so that an interruption leaves a journal that can be gone on with."""
+        self.settle()
+        with self.session() as session:
+            if session.tail.lsn == self._checkpoint.settled:
+                session.tail = self.journal.turn(session.tail)
+                self.journal.sync(session.tail)
+                session.commit_derived()
+                self.journal.erase_others(session.tail)
 
     # The way in
 
@@ -262,7 +273,7 @@ class Project:
             self._lock.release()
 
     def _forget(self) -> None:
-        self._loaded = False
+        self._loaded = self._readable = False
         self.index.close()
         self.journal.close()
         self.placing.forget_folders()
@@ -327,7 +338,7 @@ class Project:
         self._suspect = False
         if self.index.exists() and not recovery.is_at(self, self.journal.tail()):
             self.index.remove()
-        self._loaded = True
+        self._loaded = self._readable = True
 
     def _start(self) -> Checkpoint:
         """A journal's numbers begin with the time, so that those of an earlier life of the project are all smaller."""

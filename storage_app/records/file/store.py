@@ -23,8 +23,15 @@ from storage_app.records.base import (
 )
 from storage_app.records.cursors import Terms
 from storage_app.records.declarations import Collection, Key
-from storage_app.records.errors import AlreadyExistsError, InvalidError, RecordNotFoundError, RecordStoreError
+from storage_app.records.errors import (
+    AlreadyExistsError,
+    InvalidError,
+    RecordNotFoundError,
+    RecordStoreError,
+    UnavailableError,
+)
 from storage_app.records.file import checking, quarantine, selecting
+from storage_app.records.file.faults import IndexLostError
 from storage_app.records.file.journal import SEGMENT_BYTES
 from storage_app.records.file.layer import FileLayer
 from storage_app.records.file.project import JournalFullError, Project, Session
@@ -386,6 +393,10 @@ class FileRecordStore(RecordStore):
             try:
                 with found.session(*tables) as session:
                     return work(session)
+            except IndexLostError:
+                found.distrust()
+                if time.monotonic() > deadline:
+                    raise UnavailableError("the index keeps breaking") from None
             except JournalFullError:
                 # Files could not follow as fast; this caller helps.
                 found.settle()
