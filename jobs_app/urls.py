@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from jobs_app.pages import account, docs, home, live, login, maintenance, offline, projects, settings, storages, styleguide
+from jobs_app.pages import (
+    account,
+    docs,
+    home,
+    live,
+    login,
+    maintenance,
+    offline,
+    projects,
+    settings,
+    storages,
+    styleguide,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.show, name="home"),

@@ -21,9 +21,7 @@ def list_quarantine(request: ApiRequest, project: ProjectFilter = None) -> Quara
     return QuarantinePage(items=[QuarantinedOut.from_orm(item) for item in found], next_cursor=None)
 
 
-@router.post(
-    "/quarantine/{id}/restore", response={204: None}, summary="Restore a record", openapi_extra=problems(409)
-)
+@router.post("/quarantine/{id}/restore", response={204: None}, summary="Restore a record", openapi_extra=problems(409))
 def restore(request: ApiRequest, id: QuarantineId, body: RestoreIn) -> None:
     """Takes it back among the records, mended to `text` where that is given. 422 if it still cannot be read."""
     quarantine.restore(request.auth, id, body.text)

@@ -8,7 +8,9 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs_app.domain.access import Scope
 from jobs_app.errors import NotFoundError
 from jobs_app.pages.requests import PageRequest, actor_of
-from jobs_app.services import access, quarantine as quarantine_service, records_overview
+from jobs_app.services import access, records_overview
+from jobs_app.services import quarantine as quarantine_service
+from storage_app.records import configured
 from storage_app.records.errors import RecordStoreError
 
 
@@ -19,7 +21,7 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
     context = {
         "project": project,
         "collections": records_overview.collections(actor, slug),
-        "backend": records_overview.backend(),
+        "backend": configured.backend(),
         "quarantined": quarantine_service.count(project),
         "may_mend": Scope.ADMIN in actor.scopes_in(project.pk),
     }

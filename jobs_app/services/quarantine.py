@@ -1,4 +1,4 @@
-"""Records set aside because they could not be read: seen, mended and restored, or let go, by admins of their project."""
+"""Records that could not be read and were set aside: seen, mended, restored or let go by admins of their project."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,12 +51,14 @@ def count(project: Project) -> int:
 
 def restore(actor: Actor, public_id: str, text: str | None = None) -> None:
     """Back among the records, mended to `text` or as it was; what still cannot be read stays where it is."""
-    _settle(actor, public_id, "quarantine.restore", lambda slug, name: record_store().quarantine_restore(slug, name, text))
+    _settle(
+        actor, public_id, "quarantine.restore", lambda slug, name: record_store().quarantine_restore(slug, name, text)
+    )
 
 
 def discard(actor: Actor, public_id: str) -> None:
     """Gone for good."""
-    _settle(actor, public_id, "quarantine.discard", lambda slug, name: record_store().quarantine_discard(slug, name))
+    _settle(actor, public_id, "quarantine.discard", record_store().quarantine_discard)
 
 
 def _settle(actor: Actor, public_id: str, action: str, settle: Callable[[str, str], object]) -> None:

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.services import access
 from storage_app.records.configured import record_store
@@ -15,11 +13,6 @@ class CollectionSize:
     records: int
     entries: int
     bytes: int
-
-
-def backend() -> str:
-    """What the configuration calls it."""
-    return str(settings.RECORD_STORE["backend"])
 
 
 def collections(actor: Actor, slug: str) -> list[CollectionSize]:

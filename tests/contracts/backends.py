@@ -58,6 +58,7 @@ BACKENDS: Final[dict[str, Backend]] = {
     "memory": Backend("memory", persistent=False, shared=False),
     "sqlite": Backend("sqlite", _prepare_database("sqlite")),
     "postgresql": Backend("postgresql", _prepare_database("postgresql")),
+    "file": Backend("file", lambda request, folder: {"root": str(folder / "records")}),
 }
 PERSISTENT: Final = [name for name, backend in BACKENDS.items() if backend.persistent]
 SHARED: Final = [name for name, backend in BACKENDS.items() if backend.shared]
