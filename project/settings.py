@@ -67,6 +67,11 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": CONFIG.database()}
+# Options by backend, so that `records migrate` can open another one than the configured.
+RECORD_STORE: dict[str, Any] = {
+    "backend": CONFIG.record_store,
+    "options": {"file": {"root": CONFIG.records_root}, "database": {"alias": "default"}},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"

@@ -193,3 +193,23 @@ class TaskPage(Schema):
 class TaskRunPage(Schema):
     items: list[TaskRunOut]
     next_cursor: str | None
+
+
+class RestoreIn(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": '{"name": "mended"}'}]})
+    text: str | None = Field(None, description="The document as JSON text, mended. Left out: as it was.")
+
+
+class QuarantinedOut(Schema):
+    id: str
+    project: str
+    collection: str
+    record_id: str
+    reason: str
+    at: Time
+    text: str = Field(description="As it was found; perhaps no JSON at all.")
+
+
+class QuarantinePage(Schema):
+    items: list[QuarantinedOut]
+    next_cursor: str | None
