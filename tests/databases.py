@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import django
 from django.apps import apps
+from django.core.management import call_command
 from django.db import connections, models
 
 from storage_app.records import registry, times
@@ -103,6 +104,13 @@ def make(settings: Settings, collections: Iterable[Collection]) -> None:
     """The tables in a database that has none."""
     alias = use(settings)
     create_tables(alias, collections)
+    forget(alias)
+
+
+def migrate(settings: Settings) -> None:
+    """The tables that the product's own migrations make, in a database that has none."""
+    alias = use(settings)
+    call_command("migrate", database=alias, verbosity=0)
     forget(alias)
 
 

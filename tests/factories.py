@@ -17,7 +17,7 @@ from jobs_app.models import Membership, Project
 from jobs_app.services import access, claims, jobs, tokens
 from jobs_app.services.claims import Claimed, ClaimRequest
 from jobs_app.stores.job_records import JobRecords
-from jobs_app.stores.store import record_store
+from storage_app.records.configured import record_store
 
 PASSWORD = "correct horse battery"
 

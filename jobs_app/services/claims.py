@@ -24,8 +24,8 @@ from jobs_app.services import expiry, workers
 from jobs_app.services.project_jobs import jobs_of
 from jobs_app.stores import controls as control_records
 from jobs_app.stores.job_records import JobRecords
-from jobs_app.stores.store import record_store
 from storage_app.records.base import RecordStore
+from storage_app.records.configured import record_store
 from storage_app.records.operations import Durability
 from storage_app.records.query import Condition, Node, Not, Op, parse
 

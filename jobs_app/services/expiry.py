@@ -17,7 +17,7 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.services import workers
 from jobs_app.stores.job_records import JobRecords
-from jobs_app.stores.store import record_store
+from storage_app.records.configured import record_store
 
 BEFORE_A_CLAIM: Final = 100
 BATCH: Final = 500

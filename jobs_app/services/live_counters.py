@@ -10,8 +10,8 @@ from typing import Final
 from jobs_app.services import changes, consumers
 from jobs_app.stores.controls import CONTROLS
 from jobs_app.stores.jobs import EVENTS, JOBS, LOGS
-from jobs_app.stores.store import record_store
 from jobs_app.stores.workers import WORKERS
+from storage_app.records.configured import record_store
 
 JOB_EVENTS: Final = "job-events"
 JOB_LOGS: Final = "job-logs"

@@ -14,8 +14,8 @@ from jobs_app.services.project_jobs import jobs_of
 from jobs_app.stores.job_records import translated
 from jobs_app.stores.jobs import JOBS, LOGS, from_record
 from jobs_app.stores.logs import entry_in, entry_out
-from jobs_app.stores.store import record_store
 from storage_app import strict_json
+from storage_app.records.configured import record_store
 from storage_app.records.operations import Append, Appended, Entry, Outcome, Record, Update
 from storage_app.records.query import Condition, Node, Op, parse
 

@@ -11,7 +11,7 @@ from jobs_app.domain.worker import Controls, Stop
 from jobs_app.errors import InvalidError, NotFoundError
 from jobs_app.services import access, audit
 from jobs_app.stores import controls as control_records
-from jobs_app.stores.store import record_store
+from storage_app.records.configured import record_store
 
 LONGEST_REASON: Final = 1000
 MOST_TYPES: Final = 500

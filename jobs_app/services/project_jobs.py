@@ -6,7 +6,7 @@ from jobs_app.domain.access import Actor, Scope
 from jobs_app.models import Project
 from jobs_app.services import access
 from jobs_app.stores.job_records import JobRecords
-from jobs_app.stores.store import record_store
+from storage_app.records.configured import record_store
 
 
 def jobs_of(actor: Actor, slug: str, needs: Scope) -> tuple[Project, JobRecords]:

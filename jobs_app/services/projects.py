@@ -10,7 +10,7 @@ from jobs_app.domain.access import Actor, ActorKind, Role, Scope
 from jobs_app.errors import AlreadyExistsError, InvalidError, PreconditionFailedError
 from jobs_app.models import Membership, Project
 from jobs_app.services import access, audit
-from jobs_app.stores.store import record_store
+from storage_app.records.configured import record_store
 
 LONGEST_NAME = 200
 LONGEST_DESCRIPTION = 2000

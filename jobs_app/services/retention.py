@@ -17,10 +17,10 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.services import access
 from jobs_app.stores.jobs import ATTEMPTS, EVENTS, JOBS, LOGS, TRASHED
-from jobs_app.stores.store import record_store
 from storage_app import strict_json
 from storage_app.records import errors as store_errors
 from storage_app.records.base import RecordStore
+from storage_app.records.configured import record_store
 from storage_app.records.operations import Record
 from storage_app.records.times import to_text
 

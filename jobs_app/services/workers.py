@@ -16,10 +16,10 @@ from jobs_app.services import access, audit
 from jobs_app.stores import controls as control_records
 from jobs_app.stores import workers as worker_records
 from jobs_app.stores.job_records import JobRecords
-from jobs_app.stores.store import record_store
 from jobs_app.stores.workers import WORKERS
 from storage_app.records import errors as store_errors
 from storage_app.records.base import RecordStore
+from storage_app.records.configured import record_store
 from storage_app.records.operations import Durability, Record
 
 log = logging.getLogger("holdfast.workers")

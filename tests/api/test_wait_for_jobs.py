@@ -205,11 +205,8 @@ def test_a_drained_worker_that_waits_keeps_the_job_from_nobody(api: Api, project
 
 
 def test_a_project_that_goes_while_one_waits_is_told_as_gone(api: Api, project: Project) -> None:
-    def gone() -> None:
-        make_job(project, not_before=now() + timedelta(hours=1))
-        projects.delete(COMMAND, project.slug, project.slug)
-
-    answer, _ = play(both(waiting(api), gone))
+    make_job(project, not_before=now() + timedelta(hours=1))
+    answer, _ = play(both(waiting(api), lambda: projects.delete(COMMAND, project.slug, project.slug)))
     assert (answer.status_code, json.loads(answer.content)["code"]) == (404, "not_found")
 
 
