@@ -1,5 +1,6 @@
 """Fixtures are nouns; each builds only what is asked for."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,6 +10,8 @@ from pytest_django import Settings
 
 from jobs_app.domain.access import Role
 from jobs_app.models import Project
+from storage_app.records import configured, registry
+from storage_app.records.base import RecordStore
 from tests import factories
 
 
@@ -43,6 +46,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("django.utils.timezone.now", clock)
     return clock
+
+
+@pytest.fixture
+def memory_store() -> Iterator[RecordStore]:
+    """What the product uses as its record store while the test runs."""
+    with configured.using(registry.open_store("memory", configured.declared())) as store:
+        yield store
 
 
 @pytest.fixture

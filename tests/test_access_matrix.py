@@ -17,6 +17,7 @@ from django.urls import URLResolver, get_resolver
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
 from jobs_app.services import logins, people, tokens
+from storage_app.records.base import RecordStore
 from tests.factories import make_person, make_project, make_token
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +41,7 @@ class Route:
 
     @property
     def in_project(self) -> bool:
-        return "<p>" in self.path or "<slug:slug>" in self.path
+        return any(part in self.path for part in ("<p>", "<slug:slug>", "quarantine/<id>"))
 
     @property
     def is_api(self) -> bool:
@@ -135,21 +136,25 @@ class World:
     member: User
     token: Token
     invitation: str
+    set_aside: str
 
 
 @pytest.fixture
-def world(project: Project, other_project: Project) -> World:
+def world(project: Project, other_project: Project, memory_store: RecordStore) -> World:
     member = make_person("eve", roles={project: Role.VIEWER})
     make_person("anna", roles={project: Role.ADMIN})
     token, _ = tokens.create(COMMAND, project.slug, "existing", [Scope.READ])
     _, invitation = people.invite(COMMAND, "newcomer")
-    return World(project, other_project, member, token, invitation)
+    note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
+    set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
+    return World(project, other_project, member, token, invitation, set_aside)
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:
     _, _, uid, secret, _ = world.invitation.split("/")
     session = logins.sessions_of(caller).first() if caller else None
-    name = session.name if session and "sessions" in route.path else "index" if "docs" in route.path else "clean-up"
+    name = session.name if session and "sessions" in route.path else "clean-up"
+    name = world.set_aside if "quarantine" in route.path else name
     values = {
         "<p>": world.project.slug,
         "<slug:slug>": world.project.slug,
@@ -159,6 +164,7 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<uid>": uid,
         "<token>": secret,
         "<slug:name>": "index",
+        "<id>": f"{world.project.slug}.{world.set_aside}",
         "<name>": name,
     }
     path = route.path
