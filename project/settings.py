@@ -68,7 +68,7 @@ TEMPLATES = [
 
 DATABASES = {"default": CONFIG.database()}
 # Options by backend, so that `records migrate` can open another one than the configured.
-RECORD_STORE = {
+RECORD_STORE: dict[str, Any] = {
     "backend": CONFIG.record_store,
     "options": {"file": {"root": CONFIG.records_root}, "database": {"alias": "default"}},
 }
