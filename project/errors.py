@@ -6,7 +6,7 @@ import sys
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
-from project import frame, problems
+from project import frame, problems, request_log
 
 log = logging.getLogger("holdfast.errors")
 
@@ -24,7 +24,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBa
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    log.exception("Unexpected error in %s %s", request.method, request.path)
+    log.exception("Unexpected error in %s %s", request.method, request_log.without_secrets(request.path))
     error = sys.exc_info()[1]
     return frame.answer_to(request, error if isinstance(error, Exception) else Exception())
 

@@ -1,8 +1,5 @@
 """Round every request: an id, one log line, one count, and one way to say that something was refused."""
 
-import logging
-import os
-import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -13,13 +10,11 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_vary_headers
 
-from project import metrics, problems, request_log
-from project.request_context import RequestContext, current
+from project import problems, request_log
+from project.request_context import RequestContext, current, request_id_from
 from project.request_log import Answered
 
-SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 API_PREFIX = "/api/"
-log = logging.getLogger("holdfast.requests")
 
 
 class RequestFrame:
@@ -30,19 +25,26 @@ class RequestFrame:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        context = RequestContext(_request_id(request))
+        context = RequestContext(request_id_from(request.headers.get("X-Request-ID", "")), request)
         request.META["request_id"] = context.request_id
         mark = current.set(context)
         try:
-            request.get_host()  # refuses a host that is not ours, before anything is built on it
-            response = self._get_response(request)
+            response = self._answer(request)
             if response.status_code >= HTTPStatus.BAD_REQUEST and is_api(request):
                 response = _as_problem(response)
             response["X-Request-ID"] = context.request_id
-            _note(request, response, context, time.perf_counter() - started)
+            _note_at_its_end(request, response, context, started)
         finally:
             current.reset(mark)
         return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            request.get_host()  # refuses a host that is not ours, before anything is built on it
+            _refuse_nul(request)
+        except SuspiciousOperation as error:
+            return answer_to(request, error)
+        return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """What a view refuses, said on a page; the API says it in a problem document before it comes here."""
@@ -89,9 +91,10 @@ def _status_of(error: Exception) -> tuple[int, str]:
             return 500, ""
 
 
-def _request_id(request: HttpRequest) -> str:
-    given = request.headers.get("X-Request-ID", "")
-    return given if SANE_REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+def _refuse_nul(request: HttpRequest) -> None:
+    """PostgreSQL takes no NUL in a text and would fail on it deep in a query; here it is refused for every database."""
+    if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+        raise SuspiciousOperation("The address has a NUL in it.")
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -107,12 +110,27 @@ def _as_problem(response: HttpResponseBase) -> HttpResponseBase:
     return problem
 
 
-def _note(request: HttpRequest, response: HttpResponseBase, context: RequestContext, seconds: float) -> None:
-    match = request.resolver_match
-    method, status = request.method or "", response.status_code
-    metrics.count_request(method, match.route if match else "", status, seconds)
-    if log.isEnabledFor(logging.INFO):
-        code = getattr(response, "problem_code", "")
-        request_log.write(
-            Answered(method, request.path, status, seconds, code, context.request_id, context.actor, context.project)
+def _note_at_its_end(request: HttpRequest, response: HttpResponseBase, context: RequestContext, started: float) -> None:
+    """What is streamed or comes later has its true status and duration only when it is closed."""
+
+    def note() -> None:
+        match = request.resolver_match
+        request_log.note(
+            match.route if match else "",
+            Answered(
+                request.method or "",
+                request.path,
+                response.status_code,
+                time.perf_counter() - started,
+                getattr(response, "problem_code", ""),
+                context.request_id,
+                context.actor,
+                context.project,
+            ),
         )
+
+    if not response.streaming:
+        note()
+        return
+    response.request_context = context  # type: ignore[attr-defined]  # for what is logged while it is under way
+    response._resource_closers.append(note)  # type: ignore[attr-defined]  # how Django closes files with a response

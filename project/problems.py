@@ -19,6 +19,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "not_found": (404, "Not found"),
     "method_not_allowed": (405, "Not possible here"),
     "not_acceptable": (406, "Not available in that form"),
+    "request_timeout": (408, "The request came too slowly"),
     "already_exists": (409, "It exists already"),
     "conflict": (409, "It does not fit what is there now"),
     "version_conflict": (409, "Changed by somebody else meanwhile"),
