@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 
+from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_vary_headers
 
@@ -30,8 +32,8 @@ class RequestFrame:
         mark = current.set(context)
         try:
             response = self._answer(request)
-            if response.status_code >= HTTPStatus.BAD_REQUEST and is_api(request):
-                response = _as_problem(response)
+            if response.status_code >= HTTPStatus.BAD_REQUEST:
+                response = _as_problem(response) if is_api(request) else _as_page(request, response)
             response["X-Request-ID"] = context.request_id
             _note_at_its_end(request, response, context, started)
         finally:
@@ -60,16 +62,26 @@ def page(request: HttpRequest, code: str, detail: str, retry_after: int | None =
     status, title = problems.PROBLEMS[code]
     problem = {"status": status, "title": title, "detail": detail, "code": code}
     context = {"problem": problem, "request_id": request.META.get("request_id", "")}
-    template = "errors/500.html" if status == HTTPStatus.INTERNAL_SERVER_ERROR else "errors/problem.html"
-    response = TemplateResponse(request, template, context, status=status).render()
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # without the request, whose session and person may be what cannot be had
+        response: HttpResponse = HttpResponse(render_to_string("errors/500.html", context), status=status)
+    else:
+        response = TemplateResponse(request, "errors/problem.html", context, status=status).render()
     patch_vary_headers(response, ["HX-Request-Type"])
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after is None:
+        retry_after = problems.RETRY_AFTER_SECONDS
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     return response
 
 
-def answer_to(request: HttpRequest, error: Exception) -> HttpResponseBase:
+def answer_to(request: HttpRequest, error: BaseException) -> HttpResponseBase:
     """For the errors that Django raises itself before or around a view."""
+    if known := problems.of(error):
+        code, detail, extra = known
+        if is_api(request):
+            return problems.response(code, detail, **extra)
+        return page(request, code, detail, extra.get("retry_after"))
     status, detail = _status_of(error)
     if is_api(request):
         return problems.for_status(status, detail)
@@ -77,7 +89,7 @@ def answer_to(request: HttpRequest, error: Exception) -> HttpResponseBase:
     return page(request, code, detail or f"{problems.PROBLEMS[code][1]}.")
 
 
-def _status_of(error: Exception) -> tuple[int, str]:
+def _status_of(error: BaseException) -> tuple[int, str]:
     match error:
         case Http404():
             return 404, "There is nothing at this address, or it is not yours to see."
@@ -108,6 +120,15 @@ def _as_problem(response: HttpResponseBase) -> HttpResponseBase:
     if "Allow" in response.headers:
         problem["Allow"] = response.headers["Allow"]
     return problem
+
+
+def _as_page(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Django says 405 with an empty page, which is where a login leads that a button had asked for."""
+    if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or request.path_info.startswith(settings.STATIC_URL):
+        return response
+    said = page(request, "method_not_allowed", "This address is for a button to send to. Go to the page it stands on.")
+    said["Allow"] = response.headers.get("Allow", "")
+    return said
 
 
 def _note_at_its_end(request: HttpRequest, response: HttpResponseBase, context: RequestContext, started: float) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from project import request_context
+from project import faults, request_context
 from project.serving import bodies, bridge, refusals
 from project.serving.bodies import BodyLimits
 from project.serving.environs import Environs, has_body
 from project.serving.pool import Pool
-from project.serving.refusals import FailedError, RefusedError
+from project.serving.refusals import FailedError, FaultError, RefusedError
 from project.serving.streams import Streams
 
 logger = logging.getLogger("holdfast.serving")
@@ -124,7 +124,10 @@ class _Watched:
 def _refused(error: Exception, scope: Scope, started: float) -> HttpResponse:
     """The answer where there is none of Django's; its line in the log is written here."""
     request_id = refusals.request_id_of(scope)
-    if not isinstance(error, RefusedError):
+    if fault := faults.of(error):
+        logger.error("%s", fault[1], exc_info=error)
+        error = FaultError(*fault)
+    elif not isinstance(error, RefusedError):
         logger.error("The request %s could not be handed to Django.", request_id, exc_info=error)
         error = FailedError()
     refusals.note(error, scope, request_id, time.perf_counter() - started)

@@ -53,6 +53,14 @@ class FailedError(RefusedError):
         super().__init__("Something went wrong on our side; the log has the request's id.")
 
 
+class FaultError(RefusedError):
+    """The disk could not hold the body, or the like."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
 def answer(refusal: RefusedError, request_id: str) -> HttpResponse:
     response = problems.response(refusal.code, str(refusal))
     with_headers(response)

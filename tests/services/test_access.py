@@ -125,7 +125,7 @@ def test_an_invitation_can_be_made_anew_before_it_was_used() -> None:
     assert User.objects.filter(username="newcomer").count() == 1
 
 
-@pytest.mark.parametrize("uid", ["", "x", "MQ", "LTE", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", "%00", "é"])
+@pytest.mark.parametrize("uid", ["", "x", "MQ", "LTE", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", "é"])
 def test_an_invitation_that_was_never_made_is_not_found(uid: str) -> None:
     assert Client().get(f"/invitation/{uid}/c0ffee-abc/").status_code == 404
 

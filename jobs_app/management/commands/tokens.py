@@ -63,4 +63,6 @@ class Command(SpeakingCommand):
         else:
             token, secret = tokens.create(COMMAND, options["project"], options["name"], scopes, expires_at)
         answer = {"token": secret, "id": token.pk, "scopes": token.scopes, "expires_at": token.expires_at}
-        self.say(options, answer, f"{secret}\nThis is shown once; keep it where your program reads it.")
+        self.say(options, answer, secret)
+        # apart from the secret, which a shell may take straight into a command
+        self.stderr.write("This is shown once; keep it where your program reads it.")
