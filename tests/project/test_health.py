@@ -54,6 +54,8 @@ def test_a_consumer_that_falls_silent_is_missed(clock: Clock) -> None:
     assert "No consumer is running" in client.get("/projects/").content.decode()
     consumers.beat("here:1")
     assert "No consumer is running" not in client.get("/projects/").content.decode()
+    clock.advance(hours=-3)
+    assert "No consumer is running" in client.get("/projects/").content.decode()
 
 
 def test_metrics_are_for_a_server_token_that_may_read(project: Project) -> None:

@@ -25,7 +25,13 @@ class Command(SpeakingCommand):
         create.add_argument(
             "--scope", action="append", choices=list(Scope), help=f"repeatable, default read. {scopes}", metavar="SCOPE"
         )
-        create.add_argument("--days", type=int, help="how long it is good; default: until revoked")
+        create.add_argument(
+            "--days",
+            type=int,
+            choices=range(1, 3651),
+            metavar="DAYS",
+            help="how long it is good; default: until revoked",
+        )
         listing = verbs.add_parser("list", help="list the tokens of a project")
         revoke = verbs.add_parser("revoke", help="end a token at once")
         revoke.add_argument("id", type=int)
