@@ -14,7 +14,7 @@ from ninja.openapi.schema import OpenAPISchema
 from jobs_app.api import audit, maintenance, me, projects, tokens
 from jobs_app.api.authentication import AUTH
 from jobs_app.errors import InvalidError, RefusedError
-from project import openapi, problems
+from project import frame, openapi, problems
 from project.strict_parser import StrictParser
 
 CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -57,6 +57,7 @@ def answer(request: HttpRequest, error: Exception) -> HttpResponse:
     known = problems.of(error)
     if known is not None:
         code, detail, extra = known
+        frame.keep_refusal(request, code)
         return problems.response(code, detail, **extra)
     log.exception("Unexpected error in %s %s", request.method, request.path, exc_info=error)
     return problems.response("internal_error", "Something went wrong on our side; the log has the request's id.")

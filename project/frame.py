@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_vary_headers
 
+from jobs_app.services import access, audit
 from project import problems, request_log
 from project.request_context import RequestContext, current, request_id_from
 from project.request_log import Answered
@@ -54,6 +55,7 @@ class RequestFrame:
         if refusal is None or is_api(request):
             return None
         code, detail, extra = refusal
+        keep_refusal(request, code)
         return page(request, code, detail, retry_after=extra.get("retry_after"))
 
 
@@ -73,6 +75,17 @@ def page(request: HttpRequest, code: str, detail: str, retry_after: int | None =
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     return response
+
+
+def keep_refusal(request: HttpRequest, code: str) -> None:
+    """Into the audit log, where somebody known may not do what they asked for."""
+    if code != "permission_denied" or request.resolver_match is None:
+        return
+    actor = getattr(request, "auth", None) or access.actor_for_person(
+        request.user, request.META.get("REMOTE_ADDR", ""), request.META.get("request_id", "")
+    )
+    kwargs = request.resolver_match.kwargs
+    audit.refused(actor, f"{request.method} {request.path}", kwargs.get("p") or kwargs.get("slug") or "")
 
 
 def answer_to(request: HttpRequest, error: BaseException) -> HttpResponseBase:

@@ -14,7 +14,7 @@ from jobs_app.domain import token as token_format
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from jobs_app.models import AuditEntry, Membership, Project, Token
-from jobs_app.services import access, idempotency, members, people, tokens
+from jobs_app.services import access, audit, idempotency, members, people, tokens
 from jobs_app.services.idempotency import Answer
 from tests.api.client import Api
 from tests.conftest import Clock
@@ -224,3 +224,20 @@ def test_a_key_is_free_again_after_a_day(clock: Clock) -> None:
     idempotency.once(anna, "key", b"request", lambda: Answer(201, b"first"))
     clock.advance(hours=25)
     assert idempotency.once(anna, "key", b"another", lambda: Answer(201, b"second")).body == b"second"
+
+
+def test_a_refusal_of_somebody_known_is_in_the_audit_log_and_cannot_fill_it(project: Project, clock: Clock) -> None:
+    api = Api(make_token(project, Scope.READ))
+    client = Client()
+    client.force_login(make_person("eve", roles={project: Role.VIEWER}))
+    assert api.call("PATCH", "/projects/alpha", {"name": "x"}).status_code == 403
+    assert client.get("/p/alpha/settings/tokens/").status_code == 403
+    refusals = AuditEntry.objects.filter(action="access", outcome="refused", project_slug="alpha")
+    assert set(refusals.values_list("actor_name", "target_name")) == {
+        ("a program", "PATCH /api/v1/projects/alpha"),
+        ("eve", "GET /p/alpha/settings/tokens/"),
+    }
+    assert all(refusals.values_list("request_id", flat=True))
+    for _ in range(audit.REFUSALS.count * 2):
+        api.call("PATCH", "/projects/alpha", {"name": "x"})
+    assert refusals.count() == audit.REFUSALS.count + 1

@@ -37,6 +37,13 @@ def test_a_wrong_name_and_a_wrong_password_look_the_same(anna: User) -> None:
     assert "Name or password is wrong." in unknown.content.decode()
 
 
+def test_a_password_typed_into_the_field_of_the_name_is_kept_nowhere(anna: User) -> None:
+    log_in(Client(), "my secret password", "anna")
+    log_in(Client(), "anna", "wrong")
+    names = AuditEntry.objects.filter(action="login", outcome="refused").values_list("actor_name", flat=True)
+    assert list(names) == ["anna", logins.STRANGER]
+
+
 def test_the_session_key_is_new_after_login(anna: User) -> None:
     client = Client()
     client.get("/login/")
