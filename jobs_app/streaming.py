@@ -74,7 +74,14 @@ class Later(StreamingHttpResponse):
         self._wait = wait
 
     async def final(self, caller: Caller) -> HttpResponse:
-        answer = await self._wait(caller)
+        try:
+            answer = await self._wait(caller)
+        except Exception:
+            self.status_code = 500
+            raise
+        # for whoever logs this response: the promise said 200 before anything was known
+        self.status_code = answer.status_code
+        self.problem_code = getattr(answer, "problem_code", "")
         for name, value in self.items():
             if name not in answer:
                 answer.headers[name] = value
@@ -83,10 +90,7 @@ class Later(StreamingHttpResponse):
         return answer
 
     def _at_once(self) -> Iterator[bytes]:
-        answer = asyncio.run(self._unattended())
-        # the status is known only now; a reader that asks after the body gets the true one
-        self.status_code = answer.status_code
-        yield answer.content
+        yield asyncio.run(self._unattended()).content
 
     async def _unattended(self) -> HttpResponse:
         return await self.final(Caller(asyncio.to_thread))

@@ -31,4 +31,4 @@ stream = live.view(hub, _may_follow)
 
 @require_safe
 def vitals(request: PageRequest) -> HttpResponse:
-    return render(request, "shell/_banners.html")
+    return render(request, "shell/vitals.html")
