@@ -12,6 +12,7 @@ changes from then on is told, a change just before may be told as well, and seve
 
 import asyncio
 import contextlib
+import contextvars
 import json
 import logging
 import re
@@ -120,7 +121,8 @@ class Hub:
         if self._poller is None or self._poller.done():
             self._loop = asyncio.get_running_loop()
             self._nudged = asyncio.Event()
-            self._poller = self._loop.create_task(self._poll(in_thread), name="live")
+            # it outlives the caller who was first, so what it logs is not that caller's
+            self._poller = self._loop.create_task(self._poll(in_thread), name="live", context=contextvars.Context())
 
     def _forget(self, changes: Changes) -> None:
         for topic in changes.topics:

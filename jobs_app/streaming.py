@@ -80,8 +80,12 @@ class Later(StreamingHttpResponse):
         except Exception as error:
             refused = self.refusal(error)
             if refused is None:
+                self.status_code = 500
                 raise
             answer = refused
+        # for whoever logs this response: the promise said 200 before anything was known
+        self.status_code = answer.status_code
+        self.problem_code = getattr(answer, "problem_code", "")
         for name, value in self.items():
             if name not in answer:
                 answer.headers[name] = value
@@ -90,10 +94,7 @@ class Later(StreamingHttpResponse):
         return answer
 
     def _at_once(self) -> Iterator[bytes]:
-        answer = asyncio.run(self._unattended())
-        # the status is known only now; a reader that asks after the body gets the true one
-        self.status_code = answer.status_code
-        yield answer.content
+        yield asyncio.run(self._unattended()).content
 
     async def _unattended(self) -> HttpResponse:
         return await self.final(Caller(asyncio.to_thread))

@@ -1,6 +1,7 @@
 """The API object: strict about what comes in, one shape for every error; jobs_app's routers are mounted here."""
 
 import logging
+import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -13,9 +14,10 @@ from ninja.openapi.schema import OpenAPISchema
 from jobs_app.api import audit, claims, jobs, logs, maintenance, me, projects, quarantine, tokens, workers
 from jobs_app.api.authentication import AUTH
 from jobs_app.errors import InvalidError, RefusedError
-from project import openapi, problems
+from project import frame, openapi, problems
 from project.strict_parser import StrictParser
 
+CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
 log = logging.getLogger("holdfast.api")
 
 
@@ -55,6 +57,7 @@ def answer(request: HttpRequest, error: Exception) -> HttpResponse:
     known = problems.of(error)
     if known is not None:
         code, detail, extra = known
+        frame.keep_refusal(request, code)
         return problems.response(code, detail, **extra)
     log.exception("Unexpected error in %s %s", request.method, request.path, exc_info=error)
     return problems.response("internal_error", "Something went wrong on our side; the log has the request's id.")
@@ -93,15 +96,20 @@ def _place(location: tuple[int | str, ...]) -> str:
 def _query_parameters(request: HttpRequest) -> frozenset[str]:
     match = request.resolver_match
     assert match is not None
-    return _query_parameters_by_route().get((match.route, request.method or ""), frozenset())
+    return _query_parameters_by_path()[_path_of(match.route), request.method or ""]
 
 
 @cache
-def _query_parameters_by_route() -> dict[tuple[str, str], frozenset[str]]:
+def _path_of(route: str) -> str:
+    """`projects/<slug:p>` as the document has it: `projects/{p}`."""
+    return CONVERTED.sub(r"{\1}", route)
+
+
+@cache
+def _query_parameters_by_path() -> dict[tuple[str, str], frozenset[str]]:
     found = {}
     for path, operations in api.get_openapi_schema(path_prefix="api/v1/")["paths"].items():
-        route = path.lstrip("/").replace("{", "<").replace("}", ">")
         for method, operation in operations.items():
             names = {p["name"] for p in operation.get("parameters", []) if p["in"] == "query"}
-            found[route, method.upper()] = frozenset(names)
+            found[path.lstrip("/"), method.upper()] = frozenset(names)
     return found

@@ -104,6 +104,7 @@ CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_SECURE = CONFIG.https
 CSRF_COOKIE_HTTPONLY = True  # pages carry the token in hx-headers
 CSRF_COOKIE_SAMESITE = "Strict"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # one cookie fewer
 CSRF_FAILURE_VIEW = "project.errors.csrf_failure"
 
 # Which scheme a request came by is settled in the front, which believes trusted proxies alone.

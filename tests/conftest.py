@@ -95,6 +95,13 @@ def opened(name: str, **options: Any) -> RecordStore:
 
 
 @pytest.fixture
+def memory_store() -> Iterator[RecordStore]:
+    """What the product uses as its record store while the test runs."""
+    with configured.using(registry.open_store("memory", configured.declared())) as store:
+        yield store
+
+
+@pytest.fixture
 def project(db: None) -> Project:
     return factories.make_project("alpha")
 

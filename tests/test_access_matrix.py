@@ -19,6 +19,7 @@ from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.domain.job_states import JobState
 from jobs_app.models import Project, Token
 from jobs_app.services import jobs, logins, pauses, people, tokens
+from storage_app.records.base import RecordStore
 from tests.factories import job_in, make_job, make_person, make_project, make_token
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ class Route:
 
     @property
     def in_project(self) -> bool:
-        return "<p>" in self.path or "<slug:slug>" in self.path
+        return any(part in self.path for part in ("<p>", "<slug:slug>", "quarantine/<id>"))
 
     @property
     def is_api(self) -> bool:
@@ -170,6 +171,7 @@ class World:
     member: User
     token: Token
     invitation: str
+    set_aside: str
     jobs: dict[str, str]  # ids by what can be done to them
 
     def job_for(self, route: Route) -> str:
@@ -181,13 +183,17 @@ class World:
 
 
 @pytest.fixture
-def world(project: Project, other_project: Project, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(
+    project: Project, other_project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch
+) -> World:
     monkeypatch.setattr(lease, "new_token", lambda: LEASE)
     member = make_person("eve", roles={project: Role.VIEWER})
     make_person("anna", roles={project: Role.ADMIN})
     token, _ = tokens.create(COMMAND, project.slug, "existing", [Scope.READ])
     _, invitation = people.invite(COMMAND, "newcomer")
-    return World(project, other_project, member, token, invitation, _jobs(project))
+    note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
+    set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
+    return World(project, other_project, member, token, invitation, set_aside, _jobs(project))
 
 
 def _jobs(project: Project) -> dict[str, str]:
@@ -202,18 +208,19 @@ def _jobs(project: Project) -> dict[str, str]:
 def address(route: Route, world: World, caller: User | None = None) -> str:
     _, _, uid, secret, _ = world.invitation.split("/")
     session = logins.sessions_of(caller).first() if caller else None
-    name = session.name if session and "sessions" in route.path else "index" if "docs" in route.path else "clean-up"
+    name = session.name if session and "sessions" in route.path else "clean-up"
+    name = world.set_aside if "quarantine" in route.path else name
     values = {
         "<p>": world.project.slug,
         "<slug:slug>": world.project.slug,
         "<username>": world.member.username,
-        "<id>": world.job_for(route),
         "<worker_id>": "w1",
         "<token_id>": str(world.token.pk),
         "<int:token_id>": str(world.token.pk),
         "<uid>": uid,
         "<token>": secret,
         "<slug:name>": "index",
+        "<id>": f"{world.project.slug}.{world.set_aside}" if "quarantine" in route.path else world.job_for(route),
         "<name>": name,
     }
     path = route.path

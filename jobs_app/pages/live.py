@@ -20,4 +20,4 @@ stream = live.view(live.hub, _may_follow)
 
 @require_safe
 def vitals(request: PageRequest) -> HttpResponse:
-    return render(request, "shell/_banners.html")
+    return render(request, "shell/vitals.html")

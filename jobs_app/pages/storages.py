@@ -37,9 +37,10 @@ def quarantine(request: PageRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def restore(request: PageRequest, slug: str, name: str) -> HttpResponse:
-    text = request.POST.get("text", "")
+    actor = actor_of(request)
+    access.project_for(actor, slug, Scope.ADMIN)
     try:
-        quarantine_service.restore(actor_of(request), f"{slug}.{name}", text or None)
+        quarantine_service.restore(actor, f"{slug}.{name}", request.POST.get("text") or None)
     except (RecordStoreError, NotFoundError) as error:
         messages.error(request, str(error))
     else:
@@ -49,8 +50,10 @@ def restore(request: PageRequest, slug: str, name: str) -> HttpResponse:
 
 @require_POST
 def discard(request: PageRequest, slug: str, name: str) -> HttpResponse:
+    actor = actor_of(request)
+    access.project_for(actor, slug, Scope.ADMIN)
     try:
-        quarantine_service.discard(actor_of(request), f"{slug}.{name}")
+        quarantine_service.discard(actor, f"{slug}.{name}")
     except NotFoundError as error:
         messages.error(request, error.detail)
     else:

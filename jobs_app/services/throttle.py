@@ -11,6 +11,8 @@ from django.utils import timezone
 from jobs_app.errors import RateLimitedError
 from jobs_app.models import Throttle
 
+CURRENT = "t.window_ends_at > %s AND t.window_ends_at <= excluded.window_ends_at"
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -60,8 +62,9 @@ def _counted(key: str, now: datetime, window_ends_at: datetime) -> tuple[int, da
         cursor.execute(
             f"INSERT INTO {table} AS t (key, count, window_ends_at) VALUES (%s, 1, %s) "  # noqa: S608 - no user text
             "ON CONFLICT (key) DO UPDATE SET "
-            "count = CASE WHEN t.window_ends_at > %s THEN t.count + 1 ELSE 1 END, "
-            "window_ends_at = CASE WHEN t.window_ends_at > %s THEN t.window_ends_at ELSE excluded.window_ends_at END "
+            # a window that ends later than a new one would is from before the clock was set back
+            f"count = CASE WHEN {CURRENT} THEN t.count + 1 ELSE 1 END, "
+            f"window_ends_at = CASE WHEN {CURRENT} THEN t.window_ends_at ELSE excluded.window_ends_at END "
             "RETURNING count",
             [key, adapt(window_ends_at), adapt(now), adapt(now)],
         )

@@ -121,7 +121,7 @@ def test_pages_go_through_all_and_survive_the_deletion_of_their_own_row(server: 
     assert third["next_cursor"] is None
 
 
-@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WyItaWQiLDFd", "%00", "é", "W1tbW1tbW1tbXV1dXV1dXV1d"])
+@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WyItaWQiLDFd", "é", "W1tbW1tbW1tbXV1dXV1dXV1d"])
 def test_a_bad_cursor_is_refused(server: Api, cursor: str) -> None:
     assert code(server.get(f"/projects?cursor={cursor}")) == "validation_error"
 

@@ -8,7 +8,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from jobs_app.domain.access import COMMAND, Role
-from jobs_app.models import Membership, MustChangePassword, Project, TaskRun
+from jobs_app.models import ConsumerBeat, Membership, MustChangePassword, Project, TaskRun
 from jobs_app.services import consumers, maintenance, people, tokens
 from tests.browser.conftest import Visitor, eventually
 from tests.browser.test_accessibility import MEASURED, violations, width_beyond_window
@@ -117,3 +117,15 @@ def test_destructive_buttons_ask_first_and_name_the_thing(real: Visitor) -> None
     expect(dialog).to_contain_text(HOSTILE)
     dialog.get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("The token has ended.")).to_be_visible()
+
+
+def test_a_consumer_that_dies_shows_in_the_banner_and_in_the_bar_without_a_reload(real: Visitor) -> None:
+    page = real("/projects/").page
+    page.get_by_role("button", name="Live state").click()
+    expect(page.get_by_text("1 alive")).to_be_visible()
+    page.keyboard.press("Escape")
+    ConsumerBeat.objects.all().delete()
+    page.evaluate("document.querySelector('[data-vitals]').dispatchEvent(new CustomEvent('live'))")
+    expect(page.get_by_text("No consumer is running")).to_be_visible()
+    page.get_by_role("button", name="Live state").click()
+    expect(page.get_by_text("none alive")).to_be_visible()

@@ -1,5 +1,6 @@
 """The backends that every clause runs on: one line each."""
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,10 +53,14 @@ def _prepare_database(kind: str) -> Prepare:
 
 for _name in ("sqlite", "postgresql"):
     registry.register(_name, "tests.databases:open_store")
+registry.register("example", "tests.contracts.example_store:ShelveRecordStore")
 
 # `persistent` and `shared` must equal the store's own capabilities; a test asks.
 BACKENDS: Final[dict[str, Backend]] = {
     "memory": Backend("memory", persistent=False, shared=False),
+    "example": Backend(
+        "example", lambda request, folder: {"path": str(folder / f"{uuid.uuid4().hex}.shelf")}, shared=False
+    ),
     "sqlite": Backend("sqlite", _prepare_database("sqlite")),
     "postgresql": Backend("postgresql", _prepare_database("postgresql")),
     "file": Backend("file", lambda request, folder: {"root": str(folder / "records")}),
