@@ -313,6 +313,7 @@ class _Builder:
         for aside in quarantine.load(self.project.layer, self.project.folder):
             self.connection.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?)", aside.row())
         count = 0
+        apart: list[tuple[Table, walking.Found, RecordId]] = []
         for table in tables:
             create_table(self.connection, table)
             by_id = table.order_for("id")
@@ -320,7 +321,9 @@ class _Builder:
             first = [statement for statement in creation if by_id.name and f" INDEX {by_id.name} " in statement]
             for statement in first:
                 self.connection.execute(statement)
-            count += walking.fill(self.project, self.rows, table, touched, self._report(count))
+            entered, streams = walking.fill(self.project, self.rows, table, touched, self._report(count))
+            count += entered
+            apart += [(table, *stream) for stream in streams]
             last = self.checkpoint.sequences.get(table.collection.name, 0)
             if table.collection.ids is Ids.SEQUENCE:
                 last = max(last, walking.highest(self.connection, table))
@@ -333,16 +336,27 @@ class _Builder:
             for effect in effects.from_bytes(frame.payload):
                 replay.take(effect)
         replay.place_all()
+        for table, found, id in apart:
+            self._settle_stream(table, found, id)
         self.rows.finish(self.tail.lsn)
         return int(self.connection.execute("SELECT coalesce(sum(records), 0) FROM catalog").fetchone()[0])
 
-    def _touched(self) -> set[str]:
-        """Paths that the journal will put right; what is wrong with them now is no damage."""
-        found: set[str] = set()
+    def _settle_stream(self, table: Table, found: walking.Found, id: RecordId) -> None:
+        """A stream that was not beside its record has been moved there by now, or its record is gone."""
+        name = table.collection.name
+        row = self.rows.find(table, id)
+        if row is None and not walking.is_aside(self.connection, name, id):
+            self.rows.delete_streams(name, id)
+        if row is None or row.folder != found.folder:
+            self.project.layer.remove(found.path)
+
+    def _touched(self) -> walking.Expected:
+        """Records that the journal will put right."""
+        found: walking.Expected = {}
         for frame in self.project.journal.frames(self.checkpoint.settled):
             for effect in effects.from_bytes(frame.payload):
                 if isinstance(effect, (effects.Put, effects.Gone, effects.Added, effects.Moved, effects.SetAside)):
-                    found.add(f"{effect.collection}/{names.to_name(str(effect.id))}")
+                    found[f"{effect.collection}/{names.to_name(str(effect.id))}"] = effect.id
         return found
 
     def _report(self, before: int) -> Progress | None:
