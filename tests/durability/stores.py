@@ -47,5 +47,5 @@ def assert_sound(store: RecordStore) -> None:
 def seeded(seed: int | None = None) -> tuple[random.Random, int]:
     """Dice that can be thrown again: the seed is printed with a failure."""
     seed = secrets.randbits(32) if seed is None else seed
-    print("seed", seed)  # noqa: T201
+    print("seed", seed)
     return random.Random(seed), seed

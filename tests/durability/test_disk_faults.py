@@ -16,7 +16,7 @@ from storage_app.records.errors import (
 from tests.durability.conftest import Tally
 from tests.durability.layers import FAULTS, FailingLayer
 from tests.durability.stores import PROJECT, assert_sound, contents, opened
-from tests.durability.writes import A, WRITES, prepared
+from tests.durability.writes import WRITES, A, prepared
 
 ERRORS: dict[int, type[RecordStoreError]] = {
     errno.ENOSPC: StorageFullError,
