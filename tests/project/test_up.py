@@ -20,14 +20,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX 
 
 
 class Up:
-    def __init__(self, data: Path, port: int) -> None:
+    def __init__(self, data: Path, port: int, **environ: str) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(port)],
             cwd=ROOT,
-            env={**_plain_environment(), "HOLDFAST_DATA_DIR": str(data)},
+            env={**_plain_environment(), "HOLDFAST_DATA_DIR": str(data), **environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
