@@ -1,10 +1,12 @@
 """Answers to POSTs that create, given once or replayed for an `Idempotency-Key`."""
 
+import json
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
 
+from jobs_app.api import preconditions
 from jobs_app.domain.access import Actor
 from jobs_app.services import idempotency
 from jobs_app.services.idempotency import Answer
@@ -23,6 +25,9 @@ def created(
     answer = idempotency.once(actor, key, fingerprint, perform)
     response = HttpResponse(answer.body, status=answer.status, content_type="application/json; charset=utf-8")
     response["Location"] = answer.location
+    version = json.loads(answer.body).get("version")
+    if version is not None:
+        response["ETag"] = preconditions.etag(version)
     if answer.replayed:
         response["Idempotent-Replayed"] = "true"
     return response

@@ -14,6 +14,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-def problems(*statuses: int) -> dict[str, Any]:
-    """Statuses that the OpenAPI document lists for this operation beside those that any operation can give."""
-    return {"x-problems": list(statuses)}
+def problems(*statuses: int, versioned: bool = False) -> dict[str, Any]:
+    """Statuses that the OpenAPI document lists for this operation beside those that any operation can give; and
+    whether it is about a versioned thing, with `ETag`, `If-Match` and `If-None-Match`."""
+    return {"x-problems": list(statuses), "x-versioned": versioned}
