@@ -34,7 +34,7 @@ class StrictApi(NinjaAPI):
 
     def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: Any = None) -> OpenAPISchema:
         schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
-        openapi.describe_problems(schema)
+        openapi.complete(schema)
         return schema
 
 

@@ -1,6 +1,8 @@
 """Django's settings, made from `config.py`; nothing here reads the environment."""
 
+import sqlite3
 import sys
+from pathlib import Path
 from typing import Any
 
 from huey import RedisHuey, SqliteHuey
@@ -132,10 +134,15 @@ def _queue() -> SqliteHuey | RedisHuey:
     kind, place = CONFIG.queue()
     if kind == "redis":
         return RedisHuey("holdfast", url=place)
+    Path(place).parent.mkdir(parents=True, exist_ok=True)
     return SqliteHuey("holdfast", filename=place, fsync=True)
 
 
-HUEY = _queue()
+try:
+    HUEY = _queue()
+except (sqlite3.Error, OSError) as error:
+    sys.stderr.write(f"Holdfast cannot start: the queue cannot be opened, see HOLDFAST_QUEUE_URL: {error}\n")
+    raise SystemExit(2) from None
 
 # Bytes of a request's body, counted in the front before any view runs; the first pattern that matches decides.
 BODY_LIMIT = 10 * 1024 * 1024

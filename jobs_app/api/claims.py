@@ -24,7 +24,7 @@ from jobs_app.api.job_schemas import (
     JobOut,
     ReleaseIn,
 )
-from jobs_app.api.jobs import JOBS, VERSIONED, JobId
+from jobs_app.api.jobs import JOBS, JobId
 from jobs_app.api.parameters import problems
 from jobs_app.api.projects import Slug
 from jobs_app.domain.access import Actor
@@ -41,7 +41,7 @@ from storage_app.records.errors import RecordStoreError
 router = Router(tags=["Workers"])
 log = logging.getLogger("holdfast.claims")
 SHORTEST_PAUSE = 0.05
-HOLDERS_ONLY = {**problems(409), **VERSIONED}
+HOLDERS_ONLY = problems(409, versioned=True)
 
 
 @router.post(f"{JOBS}/claim", response=ClaimOut, summary="Claim jobs")

@@ -8,7 +8,7 @@ from ninja import Path, Query, Router
 
 from jobs_app.api import job_answers, preconditions
 from jobs_app.api.authentication import ApiRequest
-from jobs_app.api.creation import answered
+from jobs_app.api.creation import answered, tagged
 from jobs_app.api.job_schemas import (
     AttemptPage,
     EventPage,
@@ -23,7 +23,7 @@ from jobs_app.api.job_schemas import (
     TrashPage,
     WaitingOut,
 )
-from jobs_app.api.parameters import Cursor, IdempotencyKey, Limit, headers, problems
+from jobs_app.api.parameters import Cursor, IdempotencyKey, Limit, problems
 from jobs_app.api.projects import Slug
 from jobs_app.api.schemas import Moment, rfc3339
 from jobs_app.domain.job_states import JobState
@@ -38,14 +38,13 @@ JobId = Annotated[str, Path(description="The job's id.", max_length=200)]
 After = Annotated[int, Query(ge=0, lt=2**53, description="The number of the last one that is known already.")]
 Text = Annotated[str | None, Query(max_length=1000)]
 JOBS = "/projects/{p}/jobs"
-VERSIONED = headers(s200="ETag", s202="ETag")
 
 
 @router.post(
     JOBS,
     response={201: JobOut, 200: JobOut},
     summary="Create a job",
-    openapi_extra={**problems(409), **headers(s201="ETag, Location", s200="ETag, Location, Idempotent-Replayed")},
+    openapi_extra=problems(409, versioned=True),
 )
 def create_job(request: ApiRequest, p: Slug, body: JobIn, key: IdempotencyKey = None) -> HttpResponse:
     """201 with the job; 200 with the first one where its `ingestion_task_id` is known and asks for the same."""
@@ -57,10 +56,8 @@ def create_job(request: ApiRequest, p: Slug, body: JobIn, key: IdempotencyKey = 
         value = job_answers.as_bytes(job_answers.job_value(created.job, p, now()))
         return Answer(200 if created.replayed else 201, value, f"{request.path}/{created.job.id}")
 
-    response = answered(request, request.auth, perform, key)
-    if made:
-        response["ETag"] = preconditions.etag(made[0].job.version)
-        _mark_replay(response, made)
+    response = tagged(answered(request, request.auth, perform, key))
+    _mark_replay(response, made)
     return response
 
 
@@ -68,7 +65,7 @@ def create_job(request: ApiRequest, p: Slug, body: JobIn, key: IdempotencyKey = 
     f"{JOBS}/batch",
     response={201: JobList, 200: JobList},
     summary="Create many jobs",
-    openapi_extra={**problems(409), **headers(s200="Idempotent-Replayed")},
+    openapi_extra=problems(409),
 )
 def create_jobs(request: ApiRequest, p: Slug, body: JobBatch, key: IdempotencyKey = None) -> HttpResponse:
     """All or none, in the order given. Those whose `ingestion_task_id` is known stand in their places; 200 where all
@@ -81,7 +78,7 @@ def create_jobs(request: ApiRequest, p: Slug, body: JobBatch, key: IdempotencyKe
         moment = now()
         items = [job_answers.job_value(created.job, p, moment) for created in made]
         status = 200 if all(created.replayed for created in made) else 201
-        return Answer(status, job_answers.as_bytes({"items": items}))
+        return Answer(status, job_answers.as_bytes({"items": items}), request.path.removesuffix("/batch"))
 
     response = answered(request, request.auth, perform, key)
     _mark_replay(response, made)
@@ -123,7 +120,9 @@ def list_jobs(
     return job_answers.page(page.jobs, p, now(), page.next_cursor, page.previous_cursor)
 
 
-@router.get(f"{JOBS}/{{id}}", response={200: JobOut, 304: None}, summary="Get a job", openapi_extra=VERSIONED)
+@router.get(
+    f"{JOBS}/{{id}}", response={200: JobOut, 304: None}, summary="Get a job", openapi_extra=problems(versioned=True)
+)
 def get_job(request: ApiRequest, p: Slug, id: JobId) -> HttpResponse:
     job = jobs.get(request.auth, p, id)
     tag = preconditions.etag(job.version)
@@ -136,7 +135,7 @@ def get_job(request: ApiRequest, p: Slug, id: JobId) -> HttpResponse:
     f"{JOBS}/{{id}}",
     response=JobOut,
     summary="Change a waiting job",
-    openapi_extra={**problems(409, 412), **VERSIONED},
+    openapi_extra=problems(409, versioned=True, conditional=True),
 )
 def change_job(request: ApiRequest, p: Slug, id: JobId, body: JobChange) -> HttpResponse:
     """The fields that are sent, while it is pending. `If-Match` makes it conditional on the version."""
@@ -145,7 +144,9 @@ def change_job(request: ApiRequest, p: Slug, id: JobId, body: JobChange) -> Http
     return job_answers.one(job, p, now())
 
 
-@router.delete(f"{JOBS}/{{id}}", response={204: None}, summary="Throw a job away", openapi_extra=problems(409, 412))
+@router.delete(
+    f"{JOBS}/{{id}}", response={204: None}, summary="Throw a job away", openapi_extra=problems(409, versioned=True)
+)
 def delete_job(request: ApiRequest, p: Slug, id: JobId) -> HttpResponse:
     """Into the trash, from where it can be brought back. A processing job is refused: cancel it first."""
     jobs.delete(request.auth, p, id, version=preconditions.expected_version(request))
@@ -156,7 +157,7 @@ def delete_job(request: ApiRequest, p: Slug, id: JobId) -> HttpResponse:
     f"{JOBS}/{{id}}/cancel",
     response={200: JobOut, 202: JobOut},
     summary="Cancel a job",
-    openapi_extra={**problems(409, 412), **VERSIONED},
+    openapi_extra=problems(409, versioned=True, conditional=True),
 )
 def cancel_job(request: ApiRequest, p: Slug, id: JobId, body: ReasonIn | None = None) -> HttpResponse:
     """200 where it ended; 202 where its worker must agree, which it does with its next heartbeat or by silence."""
@@ -168,7 +169,7 @@ def cancel_job(request: ApiRequest, p: Slug, id: JobId, body: ReasonIn | None = 
     f"{JOBS}/{{id}}/retry",
     response=JobOut,
     summary="Retry a job",
-    openapi_extra={**problems(409, 412), **VERSIONED},
+    openapi_extra=problems(409, versioned=True, conditional=True),
 )
 def retry_job(request: ApiRequest, p: Slug, id: JobId, body: ReasonIn | None = None) -> HttpResponse:
     """Back to the queue. A token may do so while retries are left, a person always."""
@@ -231,7 +232,7 @@ def list_trash(
     "/projects/{p}/trash/{id}/restore",
     response=JobOut,
     summary="Bring a job back",
-    openapi_extra={**problems(409), **VERSIONED},
+    openapi_extra=problems(409, versioned=True),
 )
 def restore_job(request: ApiRequest, p: Slug, id: JobId) -> HttpResponse:
     """As it was, with its events and logs; refused where its ingestion id was taken meanwhile."""

@@ -11,7 +11,7 @@ from jobs_app.api import job_answers
 from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.job_schemas import LogAdded, LogBatch, LogPage
 from jobs_app.api.jobs import JOBS, After, JobId
-from jobs_app.api.parameters import headers, problems
+from jobs_app.api.parameters import problems
 from jobs_app.api.projects import Slug
 from jobs_app.domain.access import Actor
 from jobs_app.domain.job import Job
@@ -43,7 +43,9 @@ def append_log(request: ApiRequest, p: Slug, id: JobId, body: LogBatch) -> HttpR
         NewLogEntry(entry.message, entry.level, entry.time, entry.data, entry.sequence) for entry in body.entries
     ]
     added = logs.append(request.auth, p, id, entries, body.lease_token)
-    return job_answers.answer({"added": added.added, "end": added.end}, 201)
+    response = job_answers.answer({"added": added.added, "end": added.end}, 201)
+    response["Location"] = request.path
+    return response
 
 
 @router.get(f"{JOBS}/{{id}}/logs", response=LogPage, summary="Read a job's log")
@@ -78,7 +80,6 @@ def read_log(
     f"{JOBS}/{{id}}/logs/download",
     response={200: None},
     summary="Download a job's log",
-    openapi_extra=headers(s200="Content-Disposition"),
 )
 def download_log(request: ApiRequest, p: Slug, id: JobId, level: Level = None, q: Words = None) -> HttpResponse:
     """Every line as JSON Lines, streamed."""

@@ -14,11 +14,8 @@ IdempotencyKey = Annotated[
 ]
 
 
-def headers(**by_status: str) -> dict[str, Any]:
-    """Headers of an answer, as `s200="ETag, Location"`, for the OpenAPI document."""
-    return {"x-headers": {status[1:]: names.split(", ") for status, names in by_status.items()}}
-
-
-def problems(*statuses: int) -> dict[str, Any]:
-    """Statuses that the OpenAPI document lists for this operation beside those that any operation can give."""
-    return {"x-problems": list(statuses)}
+def problems(*statuses: int, versioned: bool = False, conditional: bool = False) -> dict[str, Any]:
+    """Statuses that the OpenAPI document lists for this operation beside those that any operation can give; and
+    whether it is about a versioned thing, with `ETag`, `If-Match` and `If-None-Match`. `conditional`: a POST that
+    takes `If-Match` too, since it changes what is there."""
+    return {"x-problems": list(statuses), "x-versioned": versioned, "x-conditional": conditional}

@@ -8,7 +8,7 @@ from ninja import Path, Query, Router
 
 from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.creation import created
-from jobs_app.api.parameters import Cursor, IdempotencyKey, Limit
+from jobs_app.api.parameters import Cursor, IdempotencyKey, Limit, problems
 from jobs_app.api.projects import Slug
 from jobs_app.api.schemas import NewToken, TokenIn, TokenOut, TokenPage
 from jobs_app.services import paging, tokens
@@ -36,7 +36,12 @@ def create_token(request: ApiRequest, p: Slug, body: TokenIn, key: IdempotencyKe
     return created(request, request.auth, create, key)
 
 
-@router.post("/projects/{p}/tokens/{token_id}/rotate", response={201: NewToken}, summary="Replace a token")
+@router.post(
+    "/projects/{p}/tokens/{token_id}/rotate",
+    response={201: NewToken},
+    summary="Replace a token",
+    openapi_extra=problems(409),
+)
 def rotate_token(
     request: ApiRequest, p: Slug, token_id: TokenId, overlap_seconds: Overlap = 86400, key: IdempotencyKey = None
 ) -> HttpResponse:

@@ -56,7 +56,9 @@ def list_pauses(request: ApiRequest, p: Slug) -> HttpResponse:
 @router.post(PAUSES, response={201: PauseOut}, summary="Pause claims")
 def create_pause(request: ApiRequest, p: Slug, body: PauseIn) -> HttpResponse:
     """Claims of a content type, or of the whole project, stop at once; what is under way goes on."""
-    return job_answers.answer(_pause(pauses.pause(request.auth, p, body.content_type, body.reason)), 201)
+    response = job_answers.answer(_pause(pauses.pause(request.auth, p, body.content_type, body.reason)), 201)
+    response["Location"] = request.path
+    return response
 
 
 @router.delete(PAUSES, response={204: None}, summary="End a pause")

@@ -1,11 +1,13 @@
 """Logging in and out: throttled without locking the owner out, listed by device, ended one by one."""
 
+import contextlib
 import time
 from datetime import timedelta
 
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.models import User
 from django.core import signing
+from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -81,6 +83,10 @@ def enforce_limits(request: HttpRequest) -> None:
         logout(request)
     elif now - request.session.get("used_at", 0) > USE_IS_NOTED_EVERY.total_seconds():
         request.session["used_at"] = now
+        # a disk that is full or read-only is no reason to let nobody read
+        with contextlib.suppress(OperationalError):
+            request.session.save()
+        request.session.modified = False
 
 
 def sessions_of(user: User) -> QuerySet[PersonSession]:

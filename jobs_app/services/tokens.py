@@ -1,9 +1,10 @@
 """Bearer tokens: shown once, kept as a digest, bound to a project, ended at once when revoked."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -78,7 +79,9 @@ def authenticate(secret: str) -> Token | None:
         .first()
     )
     if token is not None and (token.last_used_at is None or now - token.last_used_at > USE_IS_NOTED_EVERY):
-        Token.objects.filter(pk=token.pk).update(last_used_at=now)
+        # a disk that is full or read-only is no reason to let nobody read
+        with contextlib.suppress(OperationalError):
+            Token.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
 
 

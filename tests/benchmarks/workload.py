@@ -12,10 +12,9 @@ PROJECT: Final = "bench"
 JOBS: Final = Collection(
     "bench_jobs",
     ids=Ids.TIME_ORDERED,
-    fields=(Field("status", Kind.TEXT), Field("kind", Kind.TEXT), Field("priority", Kind.INTEGER)),
+    fields=(Field("status", Kind.TEXT), Field("priority", Kind.INTEGER)),
     partition="status",
     orders=(Order(("-priority", "id"), within=("status",)),),
-    counters=(("status", "kind"),),
 )
 CLAIM: Final = {"order": ("-priority", "id")}
 

@@ -297,5 +297,7 @@ urlpatterns = [
     path("p/<slug:slug>/settings/tokens/", _view("settings-tokens", "full"), name="settings-tokens"),
     path("p/<slug:slug>/settings/tokens/<int:token>/revoke/", _nothing, name="token-revoke"),
     path("p/<slug:slug>/settings/tokens/<int:token>/rotate/", _nothing, name="token-rotate"),
+    path("p/<slug:slug>/storages/", _nothing, name="storages"),
+    path("p/<slug:slug>/storages/quarantine/", _nothing, name="quarantine"),
     path("p/<slug:slug>/settings/audit/", _view("settings-audit", "full"), name="settings-audit"),
 ]

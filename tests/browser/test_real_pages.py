@@ -10,6 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from jobs_app.domain.access import COMMAND, Role
 from jobs_app.models import ConsumerBeat, Membership, MustChangePassword, Project, TaskRun
 from jobs_app.services import consumers, maintenance, people, tokens
+from storage_app.records.base import RecordStore
 from tests.browser.conftest import Visitor, eventually
 from tests.browser.test_accessibility import MEASURED, violations, width_beyond_window
 from tests.factories import PASSWORD, make_person
@@ -17,13 +18,14 @@ from tests.factories import PASSWORD, make_person
 HOSTILE = "<img src=x onerror=alert(1)>"
 PAGES = (
     "/projects/ /projects/new/ /p/alpha/ /p/alpha/settings/ /p/alpha/settings/members/ /p/alpha/settings/tokens/ "
-    "/p/alpha/settings/audit/ /maintenance/ /account/ /account/password/ /account/sessions/ /docs/ /docs/security/ "
+    "/p/alpha/settings/audit/ /p/alpha/storages/ /p/alpha/storages/quarantine/ "
+    "/maintenance/ /account/ /account/password/ /account/sessions/ /docs/ /docs/security/ "
     "/docs/errors/ /nowhere/"
 ).split()
 
 
 @pytest.fixture
-def real(visit: Visitor, settings: Settings, project: Project) -> Visitor:
+def real(visit: Visitor, settings: Settings, project: Project, memory_store: RecordStore) -> Visitor:
     """`visit` among the product's own addresses, with something of everything to see."""
     settings.ROOT_URLCONF = "tests.browser.real_urls"
     Project.objects.filter(pk=project.pk).update(name=HOSTILE, description=HOSTILE * 5)
@@ -32,6 +34,9 @@ def real(visit: Visitor, settings: Settings, project: Project) -> Visitor:
     for run_id in maintenance.claim_due():
         maintenance.perform(run_id, "here")
     consumers.beat("here")
+    memory_store.insert("alpha", "free.notes", {"text": HOSTILE})
+    note = memory_store.insert("alpha", "free.notes", {"text": HOSTILE})
+    memory_store.quarantine("alpha", "free.notes", note.id, HOSTILE)
     return visit
 
 

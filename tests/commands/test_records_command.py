@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from storage_app.records import configured
+from storage_app.records import configured, registry
 from storage_app.records.base import RecordStore
 from storage_app.records.declarations import Collection, Field, Ids, Kind
 from storage_app.records.memory import MemoryRecordStore
@@ -20,6 +20,9 @@ NOTES = Collection(
     "cmd_notes", ids=Ids.SEQUENCE, fields=(Field("topic", Kind.TEXT), Field("at", Kind.TIME)), partition="topic"
 )
 Run = Callable[..., list[dict[str, Any]]]
+
+
+registry.register("example", "tests.contracts.example_store:ShelveRecordStore")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Counts what the fault tests went through, and prints it at the end of a run, whichever processes they ran in."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from pytest import FixtureRequest, TerminalReporter  # noqa: PT013 - names for annotations
@@ -10,15 +10,14 @@ Tally = Callable[[str, int], None]
 
 
 @pytest.fixture
-def tally(request: FixtureRequest) -> Iterator[Tally]:
-    """Called with what was done and how often."""
-    counts: Counter[str] = Counter()
+def tally(request: FixtureRequest) -> Tally:
+    """Called with what was done and how often; a test whose number is 0 proves nothing and fails."""
 
-    def count(what: str, times: int = 1) -> None:
-        counts[what] += times
+    def count(what: str, times: int) -> None:
+        assert times > 0
+        request.node.user_properties.append(("durability", (what, times)))
 
-    yield count
-    request.node.user_properties.extend(("durability", pair) for pair in counts.items())
+    return count
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

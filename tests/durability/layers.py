@@ -149,6 +149,8 @@ class ForgetfulLayer(FileLayer):
 
     def rename(self, old: str, new: str) -> None:
         super().rename(old, new)
+        if old not in self._names:
+            return  # SQLite's files are not ours to remember: after a loss of power there is no index
         file = self._names.pop(old)
         self._names[new] = file
         self._changes.append(_NameChange({_above(old), _above(new)}, old, new, file))
@@ -176,7 +178,7 @@ class ForgetfulLayer(FileLayer):
     def sync(self, fd: int, path: str) -> None:
         self.step("fsync", path)
         self.syncs += 1
-        if self._honest:
+        if self._honest and path in self._names:
             self._file(path).sync()
 
     def sync_folder(self, path: str) -> None:

@@ -41,7 +41,7 @@ def contents(store: RecordStore, project: str = PROJECT) -> Contents:
 
 def assert_sound(store: RecordStore) -> None:
     report = store.check()
-    assert report.problems == []
+    assert report.problems == [], report.problems
 
 
 def seeded(seed: int | None = None) -> tuple[random.Random, int]:

@@ -4,6 +4,7 @@ or nothing.
 
 import os
 import shutil
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,9 +64,7 @@ def _stopped(root: Path, write: Callable[[FileRecordStore], object], calls: int,
             layer.armed = True
             write(store)
             os._exit(0)
-        except BaseException:
-            import traceback
-
+        except BaseException:  # noqa: BLE001 - a child of a fork must never return into pytest
             traceback.print_exc()
             os._exit(1)
     _, status = os.waitpid(child, 0)
@@ -81,10 +80,10 @@ def _assert_before_or_after(kind: str, before: Contents, held: Contents, store: 
         raise AssertionError("what changes nothing changed something")
     # All of it: doing it once more to an unharmed copy would show the same; ids differ, so the sizes are compared.
     sizes = {name: len(items) for name, items in held.items()}
-    assert sizes == _SIZES_AFTER(kind, before)
+    assert sizes == _sizes_after(kind, before)
 
 
-def _SIZES_AFTER(kind: str, before: Contents) -> dict[str, int]:  # noqa: N802
+def _sizes_after(kind: str, before: Contents) -> dict[str, int]:
     sizes = {name: len(items) for name, items in before.items()}
     changes: dict[str, dict[str, int]] = {
         "insert": {"jobs": 1},

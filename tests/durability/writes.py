@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from storage_app.records.errors import RecordStoreError
 from storage_app.records.file.store import FileRecordStore
 from storage_app.records.operations import Append, Delete, Durability, Insert, Update
-from tests.durability.stores import PROJECT, opened
+from tests.durability.stores import PROJECT
 
 A = "00000000-0000-7000-8000-00000000000a"
 B = "00000000-0000-7000-8000-00000000000b"
@@ -84,5 +83,3 @@ WRITES: dict[str, Callable[[FileRecordStore], Any]] = {
     "settle": lambda store: store.settle(),
     "rebuild": lambda store: store.rebuild_index(PROJECT),
 }
-
-__all__ = ["WRITES", "RecordStoreError", "opened", "prepared"]

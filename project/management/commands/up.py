@@ -53,7 +53,10 @@ class Command(BaseCommand):
                 self._say(f"{line[0].upper()}{line[1:]}.")
             if demo:
                 call_command("seed_demo")
-        except (DatabaseError, OSError, TimeoutError) as error:
+        except DatabaseError as error:
+            message = f"The database cannot be prepared, see HOLDFAST_DATABASE_URL: {error}"
+            raise CommandError(message, returncode=2) from error
+        except (OSError, TimeoutError) as error:
             raise CommandError(f"The data cannot be prepared: {error}", returncode=2) from error
 
     def _say_who_is_answered(self, host: str) -> None:

@@ -19,14 +19,14 @@ Place: TypeAlias = tuple[str, str, RecordId]  # project, collection, id
 
 class RecentRows:
     def __init__(self) -> None:
-        self._rows: OrderedDict[Place, tuple[int, str]] = OrderedDict()
+        self._rows: OrderedDict[Place, Row] = OrderedDict()
         self._lock = threading.Lock()
 
     def remember(self, project: str, rows: Iterable[Row]) -> None:
         with self._lock:
             for row in rows:
                 if len(row.text) <= _LONGEST:
-                    self._rows[project, row.layout.name, row.id] = (row.version, row.text)
+                    self._rows[project, row.layout.name, row.id] = row
             while len(self._rows) > _MOST:
                 self._rows.popitem(last=False)
 
@@ -46,7 +46,7 @@ class RecentRows:
                 found = self._rows.pop((project, operation.collection, operation.id), None)
                 if found is None or operation.collection not in layouts:
                     return []
-                rows.append(Row(layouts[operation.collection], operation.id, *found))
+                rows.append(found)
         return rows
 
 

@@ -53,16 +53,6 @@ class Numbered:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A record's files follow, to this folder."""
-
-    collection: str
-    id: RecordId
-    folder: str
-    left: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class SetAside:
     """A record went to quarantine; `text` is the file that quarantine keeps of it."""
 
@@ -85,7 +75,7 @@ class Wiped:
     """Nothing of the project is left."""
 
 
-Effect: TypeAlias = Put | Gone | Added | Numbered | Moved | SetAside | Released | Wiped
+Effect: TypeAlias = Put | Gone | Added | Numbered | SetAside | Released | Wiped
 
 
 def to_bytes(effects: Iterable[Effect]) -> bytes:
@@ -122,7 +112,6 @@ _WRITERS: Final[dict[type, Any]] = {
     Added: _write_added,
     Gone: lambda gone: _text(["gone", gone.collection, gone.id, gone.folder]),
     Numbered: lambda numbered: _text(["numbered", numbered.collection, numbered.last]),
-    Moved: lambda moved: _text(["moved", moved.collection, moved.id, moved.folder, moved.left]),
     SetAside: lambda aside: (
         f"{_text(['aside', aside.collection, aside.id, aside.quarantine_id, aside.folder])}\t{aside.text}"
     ),
@@ -134,7 +123,6 @@ _READERS: Final[dict[str, Any]] = {
     "add": lambda fields, text: Added(fields[0], fields[1], fields[2], fields[3], tuple(map(_text, json_array(text)))),
     "gone": lambda fields, text: Gone(*fields),
     "numbered": lambda fields, text: Numbered(*fields),
-    "moved": lambda fields, text: Moved(*fields),
     "aside": lambda fields, text: SetAside(fields[0], fields[1], fields[2], fields[3], text),
     "released": lambda fields, text: Released(*fields),
     "wiped": lambda fields, text: Wiped(),

@@ -31,7 +31,8 @@ class Following(Changes):
                 assert row is not None
                 folder = project.placing.target(session.rows, row)
                 self._places.append((table, id, row.folder))
-                self.effects.append(effects.Moved(name, id, folder, row.folder))
+                # With the text, since until it is synced the file may be lost that had it.
+                self.effects.append(effects.Put(name, id, row.version, row.text, folder, row.folder))
                 session.rows.place(table, row, folder, placed=False)
 
     def place(self, session: "Session", waiting: list[Waiting]) -> None:

@@ -77,7 +77,9 @@ class Placing:
 
     def file_entries(self, rows: Rows, stream: StreamRow, id: RecordId, folder: str) -> None:
         """Appends what the stream's file does not have yet."""
-        path = self.stream_path(folder, id, stream.name)
+        self._append_lines(rows, stream, self.stream_path(folder, id, stream.name))
+
+    def _append_lines(self, rows: Rows, stream: StreamRow, path: str) -> None:
         size = stream.bytes
         lines: list[str] = []
         waiting = 0
@@ -102,11 +104,19 @@ class Placing:
             self._layer.rename(self.path(folder, id), f"{self._temporary}/0.tmp")
 
     def refile(
-        self, rows: Rows, table: Table, id: RecordId, elsewhere: Iterable[str | None], streams: Iterable[str] = ()
+        self,
+        rows: Rows,
+        table: Table,
+        id: RecordId,
+        elsewhere: Iterable[str | None],
+        streams: Iterable[str] = (),
+        durable: bool = False,
     ) -> None:
         """Makes all files of a record as the index has them, whatever an interruption left.
 
         `elsewhere` are folders in which it may have left some, `streams` names of streams that may be there and gone.
+        `durable` is for a text that the journal does not have. A file that is right already is not written, for then
+        the journal may not have its text either.
         """
         row = rows.find(table, id)
         others = {folder for folder in elsewhere if folder is not None}
@@ -117,7 +127,7 @@ class Placing:
                 self.remove(folder, id, gone)
             return
         folder = self.target(rows, row)
-        self.rename(self.write_temporary(0, table.collection.name, id, row.version, row.text, folder))
+        self._write_if_different(row, folder, durable)
         if row.folder is not None:
             others.add(row.folder)
         for stream in known:
@@ -139,16 +149,40 @@ class Placing:
             rows.left_folder(row.folder)
         return rows.folder_with_room(base)
 
+    def _write_if_different(self, row: Row, folder: str, durable: bool) -> None:
+        path, name = self.path(folder, row.id), row.collection.name
+        if self._layer.read(path) == envelope.enclose(self._project, name, row.id, row.version, row.text):
+            return
+        waiting = self.write_temporary(0, name, row.id, row.version, row.text, folder)
+        if durable:
+            self._layer.sync_file(waiting.temporary)
+        self.rename(waiting)
+        if durable:
+            self._layer.sync_folder(path.rpartition("/")[0])
+
+    def write_stream_anew(self, rows: Rows, stream: StreamRow, id: RecordId, folder: str) -> None:
+        self._write_stream_anew(rows, stream, self.stream_path(folder, id, stream.name))
+
     def _refile_stream(self, rows: Rows, stream: StreamRow, id: RecordId, folder: str, others: set[str]) -> None:
         path = self.stream_path(folder, id, stream.name)
         for other in others - {folder}:
             if (self._layer.size(path) or 0) < stream.bytes:
                 self._move(self.stream_path(other, id, stream.name), path)
         if (self._layer.size(path) or 0) < stream.bytes:
-            stream.filed = stream.bytes = 0
+            self._write_stream_anew(rows, stream, path)
         if stream.filed < stream.last or (self._layer.size(path) or 0) != stream.bytes:
             self._extend_in_folder(path, stream.bytes, b"")
             self.file_entries(rows, stream, id, folder)
+
+    def _write_stream_anew(self, rows: Rows, stream: StreamRow, path: str) -> None:
+        """The journal has only the last entries of a stream, so the file is durable before it takes a name."""
+        temporary = f"{self._temporary}/stream.tmp"
+        self._layer.create(temporary, b"")
+        stream.filed = stream.bytes = 0
+        self._append_lines(rows, stream, temporary)
+        self._layer.sync_file(temporary)
+        self._layer.make_folder(path.rpartition("/")[0])
+        self._layer.rename(temporary, path)
 
     def _extend(self, path: str, size: int, lines: list[str]) -> int:
         data = "".join(lines).encode()

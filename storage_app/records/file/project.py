@@ -81,10 +81,11 @@ class Session:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
         try:
-            project.journal.take_back(before)
+            # Files first: where they cannot be taken back, what the journal has stays true and is gone on with.
             project.placing.forget_folders()
-            project.placing.remove_temporaries()
             changes.take_back(project)
+            project.placing.remove_temporaries()
+            project.journal.take_back(before)
         except (OSError, sqlite3.Error, IndexLostError) as error:
             # The disk takes nothing any more. The next one to get the lock settles it from what the journal then has.
             project.distrust()
@@ -146,6 +147,7 @@ class Project:
             except IndexLostError:
                 if attempt == _TRIES - 1:
                     raise UnavailableError("the index keeps vanishing") from None
+                self.load(*tables)
         return missing
 
     # Changing
@@ -215,7 +217,8 @@ class Project:
                 changes = Following(self, session, _PLACED_AT_ONCE)
                 if not changes.effects:
                     return done
-                session.commit(changes, durable=False)
+                # Durable, since files may only show what the journal cannot lose any more.
+                session.commit(changes, durable=True)
                 done += len(changes.effects)
 
     def close_cleanly(self) -> None:
@@ -322,6 +325,10 @@ class Project:
         if found is None:
             found = self._start()
             recovery.build(self, found)
+        elif not self.journal.exists():
+            log.error("The journal of project %s is gone; what was only there is lost", self.slug)
+            self.journal.start(max(time.time_ns() // 1000, found.settled))
+            self.index.remove()
         self._checkpoint = found
         boot = self.layer.boot_id()
         if found.boot != boot:
@@ -334,7 +341,6 @@ class Project:
             self._save(boot=boot, settled=tail.lsn, sequences=self._sequences())
         elif self._suspect:
             self.journal.write_again(self.journal.tail())
-            self.index.remove()
         self._suspect = False
         if self.index.exists() and not recovery.is_at(self, self.journal.tail()):
             self.index.remove()

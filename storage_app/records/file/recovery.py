@@ -1,5 +1,6 @@
 """The index from files and journal: a little of it after a kill, all of it where it was deleted or the power failed."""
 
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from storage_app.records.file.project import Project, Session
 
 Progress = Callable[[int, int | None], None]
+log = logging.getLogger(__name__)
 _BATCH: Final = 5000
 
 
@@ -38,6 +40,7 @@ def catch_up(project: "Project", session: "Session") -> None:
             replay.take(effect)
         session.tail = frame.after
     if replay is not None:
+        project.journal.sync(session.tail)  # files may only show what the journal cannot lose any more
         replay.place_all()
         session.commit_derived()
         session.connection.execute("BEGIN IMMEDIATE")
@@ -70,6 +73,7 @@ def build(
     for suffix in ("", "-wal", "-shm", "-journal"):
         project.layer.remove(made + suffix)
     tail = project.journal.tail()
+    project.journal.sync(tail)  # files may only show what the journal cannot lose any more
     connection = sqlite3.connect(made, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = OFF")
@@ -135,14 +139,20 @@ class Replay:
         self._project = project
         self._rows = rows
         self._touched: dict[tuple[str, RecordId], tuple[set[str], set[str]]] = {}
+        self._gaps: set[tuple[str, RecordId, str]] = set()
 
     def take(self, effect: effects.Effect) -> None:
         _TAKERS[type(effect)](self, effect)
 
     def place_all(self) -> None:
         for (name, id), (folders, streams) in self._touched.items():
-            self._project.placing.refile(self._rows, self._table(name), id, folders, streams)
+            table = self._table(name)
+            self._project.placing.refile(self._rows, table, id, folders, streams)
+            if self._rows.find(table, id) is None and not walking.is_aside(self._rows.connection, name, id):
+                self._rows.delete_streams(name, id)
         self._touched.clear()
+        for name, id, stream in self._gaps:
+            log.error("Stream %s of %s %r of project %s lost entries", stream, name, id, self._project.slug)
 
     def put(self, put: effects.Put) -> None:
         table = self._table(put.collection)
@@ -165,6 +175,7 @@ class Replay:
         streams = [stream.name for stream in self._rows.streams(gone.collection, gone.id)]
         self._note(gone.collection, gone.id, gone.folder, row.folder if row else None, streams=streams)
         self._rows.delete_streams(gone.collection, gone.id)
+        self._gaps = {gap for gap in self._gaps if gap[:2] != (gone.collection, gone.id)}
         if row is not None:
             self._rows.delete(table, row)
             if row.folder is not None:
@@ -172,33 +183,25 @@ class Replay:
 
     def added(self, added: effects.Added) -> None:
         table = self._table(added.collection)
+        # The record may come later in the journal: its file was lost with the power, the stream's was not.
         row = self._rows.find(table, added.id)
-        if row is None:
-            return
-        self._note(added.collection, added.id, row.folder)
+        self._note(added.collection, added.id, row.folder if row else None)
         stream = self._rows.stream(added.collection, added.id, added.stream)
         stream = stream or self._rows.new_stream(added.collection, added.id, added.stream)
-        if added.first > stream.last + 1:
-            raise DamagedError(f"stream {added.stream} of {added.id!r} lacks entries before {added.first}")
+        place = (added.collection, added.id, added.stream)
+        if added.first > stream.last + 1 or place in self._gaps:
+            self._gaps.add(place)  # no harm if the record is deleted further on, and the stream's file was with it
+            return
         lines = added.lines[stream.last + 1 - added.first :]
         if lines:
             self._rows.add_lines(added.collection, stream, lines)
             enter_numbers(self._rows, stream.number, lines)
         self._rows.stream_changed(added.collection, added.stream)
-        self._rows.place(table, row, row.folder, placed=False)
+        if row is not None:
+            self._rows.place(table, row, row.folder, placed=False)
 
     def numbered(self, numbered: effects.Numbered) -> None:
         self._rows.numbered(self._table(numbered.collection), numbered.last)
-
-    def moved(self, moved: effects.Moved) -> None:
-        table = self._table(moved.collection)
-        row = self._rows.find(table, moved.id)
-        self._note(moved.collection, moved.id, moved.folder, moved.left)
-        if row is not None and row.folder != moved.folder:
-            if row.folder is not None:
-                self._rows.left_folder(row.folder)
-            self._rows.entered_folder(moved.folder)
-            self._rows.place(table, row, moved.folder, placed=False)
 
     def set_aside(self, aside: effects.SetAside) -> None:
         self.place_all()
@@ -258,7 +261,6 @@ _TAKERS: Final[dict[type, Callable[..., None]]] = {
     effects.Gone: Replay.gone,
     effects.Added: Replay.added,
     effects.Numbered: Replay.numbered,
-    effects.Moved: Replay.moved,
     effects.SetAside: Replay.set_aside,
     effects.Released: Replay.released,
     effects.Wiped: Replay.wiped,
@@ -313,6 +315,7 @@ class _Builder:
         for aside in quarantine.load(self.project.layer, self.project.folder):
             self.connection.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?)", aside.row())
         count = 0
+        apart: list[tuple[Table, walking.Found, RecordId]] = []
         for table in tables:
             create_table(self.connection, table)
             by_id = table.order_for("id")
@@ -320,7 +323,9 @@ class _Builder:
             first = [statement for statement in creation if by_id.name and f" INDEX {by_id.name} " in statement]
             for statement in first:
                 self.connection.execute(statement)
-            count += walking.fill(self.project, self.rows, table, touched, self._report(count))
+            entered, streams = walking.fill(self.project, self.rows, table, touched, self._report(count))
+            count += entered
+            apart += [(table, *stream) for stream in streams]
             last = self.checkpoint.sequences.get(table.collection.name, 0)
             if table.collection.ids is Ids.SEQUENCE:
                 last = max(last, walking.highest(self.connection, table))
@@ -333,16 +338,27 @@ class _Builder:
             for effect in effects.from_bytes(frame.payload):
                 replay.take(effect)
         replay.place_all()
+        for table, found, id in apart:
+            self._settle_stream(table, found, id)
         self.rows.finish(self.tail.lsn)
         return int(self.connection.execute("SELECT coalesce(sum(records), 0) FROM catalog").fetchone()[0])
 
-    def _touched(self) -> set[str]:
-        """Paths that the journal will put right; what is wrong with them now is no damage."""
-        found: set[str] = set()
+    def _settle_stream(self, table: Table, found: walking.Found, id: RecordId) -> None:
+        """A stream that was not beside its record has been moved there by now, or its record is gone."""
+        name = table.collection.name
+        row = self.rows.find(table, id)
+        if row is None and not walking.is_aside(self.connection, name, id):
+            self.rows.delete_streams(name, id)
+        if row is None or row.folder != found.folder:
+            self.project.layer.remove(found.path)
+
+    def _touched(self) -> walking.Expected:
+        """Records that the journal will put right."""
+        found: walking.Expected = {}
         for frame in self.project.journal.frames(self.checkpoint.settled):
             for effect in effects.from_bytes(frame.payload):
-                if isinstance(effect, (effects.Put, effects.Gone, effects.Added, effects.Moved, effects.SetAside)):
-                    found.add(f"{effect.collection}/{names.to_name(str(effect.id))}")
+                if isinstance(effect, (effects.Put, effects.Gone, effects.Added, effects.SetAside)):
+                    found[f"{effect.collection}/{names.to_name(str(effect.id))}"] = effect.id
         return found
 
     def _report(self, before: int) -> Progress | None:
@@ -383,7 +399,7 @@ def _folders_of(effect: effects.Effect) -> Iterator[str]:
 
 
 def _sync_effect(project: "Project", effect: effects.Effect) -> None:
-    if isinstance(effect, (effects.Put, effects.Moved, effects.Added)):
+    if isinstance(effect, (effects.Put, effects.Added)):
         folder = getattr(effect, "folder", None) or _folder_now(project, effect)
         if folder is not None:
             project.layer.sync_file(project.placing.path(folder, effect.id))
@@ -397,7 +413,7 @@ def _sync_effect(project: "Project", effect: effects.Effect) -> None:
             project.layer.sync_file(entry.path)
 
 
-def _folder_now(project: "Project", effect: effects.Put | effects.Added | effects.Moved) -> str | None:
+def _folder_now(project: "Project", effect: effects.Put | effects.Added) -> str | None:
     table = project.table_of(effect.collection)
     if table is None:
         return None

@@ -70,6 +70,8 @@ def record_fault(project: "Project", connection: sqlite3.Connection, table: Tabl
 
 def stream_fault(project: "Project", connection: sqlite3.Connection, table: Table, found: Found) -> Fault | None:
     assert found.stream is not None
+    if project.layer.size(found.path) is None:
+        return None
     rows = Rows(connection)
     id = walking.id_of(table, found) or walking.id_beside(project, table, found)
     row = rows.find(table, id) if id is not None else None
@@ -227,7 +229,7 @@ def _commit_aside(session: "Session", table: Table, fault: Fault, reason: str, r
 def _write_again(session: "Session", table: Table, id: RecordId) -> None:
     row = session.rows.find(table, id)
     if row is not None:
-        session.project.placing.refile(session.rows, table, id, [])
+        session.project.placing.refile(session.rows, table, id, [], durable=True)
         session.commit_derived()
 
 
@@ -242,9 +244,7 @@ def _mend_stream(session: "Session", table: Table, fault: Fault, found: Found) -
         return
     stream = rows.stream(name, fault.id, found.stream)
     if stream is not None and size != len(fault.data):
-        session.project.layer.remove(found.path)
-        rows.filed(stream, 0, 0)
-        session.project.placing.refile(rows, table, fault.id, [])
+        session.project.placing.write_stream_anew(rows, stream, fault.id, found.folder)
         session.commit_derived()
         return
     if stream is None:

@@ -35,17 +35,26 @@ class Found:
     stream: str | None = None
 
 
-def fill(project: "Project", rows: Rows, table: Table, expected: set[str], progress: Progress | None) -> int:
-    """All records of a collection that its files hold; `expected` are those that the journal has anyway."""
+Expected = dict[str, RecordId]  # by collection and name
+
+
+def fill(
+    project: "Project", rows: Rows, table: Table, expected: Expected, progress: Progress | None
+) -> tuple[int, list[tuple[Found, RecordId]]]:
+    """All records of a collection that its files hold, and streams found apart from their records.
+
+    `expected` are the records that the journal has anyway: what is wrong with their files is no damage.
+    """
+    apart: list[tuple[Found, RecordId]] = []
     done = 0
     name = table.collection.name
     for records, streams in folders(project, table):
         ids: dict[str, RecordId] = {}
         entered = 0
         for found in records:
-            id = _enter(project, rows, table, found, f"{name}/{found.stem}" in expected)
-            if id is not None:
-                ids[found.stem] = id
+            entered_id = _enter(project, rows, table, found, f"{name}/{found.stem}" in expected)
+            if entered_id is not None:
+                ids[found.stem] = entered_id
                 entered += 1
             done += 1
             if progress and done % _EVERY == 0:
@@ -53,12 +62,15 @@ def fill(project: "Project", rows: Rows, table: Table, expected: set[str], progr
         if entered:
             rows.count_in_folder(records[0].folder, entered)
         for found in streams:
-            if found.stem in ids:
-                _enter_stream(project, rows, table, found, ids[found.stem])
+            id = ids.get(found.stem, expected.get(f"{name}/{found.stem}"))
+            if id is not None:
+                _enter_stream(project, rows, table, found, id)
+            if found.stem not in ids and id is not None:
+                apart.append((found, id))
     _enter_waiting_streams(project, rows, table)
     if progress:
         progress(done, None)
-    return done
+    return done, apart
 
 
 def folders(project: "Project", table: Table) -> Iterator[tuple[list[Found], list[Found]]]:

@@ -218,7 +218,7 @@ class Writing(Changes):
         session = Session(project, connection, self._session.tail)
         for touched in self._touched.values():
             project.placing.refile(
-                session.rows, touched.table, touched.id, [touched.folder, touched.target], touched.streams
+                session.rows, touched.table, touched.id, [touched.folder, touched.target], touched.streams, durable=True
             )
         session.commit_derived()
 
@@ -435,7 +435,8 @@ class SettingAside(Changes):
         connection = project.index.writer()
         connection.execute("BEGIN IMMEDIATE")
         session = Session(project, connection, project.journal.tail())
-        project.placing.refile(session.rows, self._table, self._row.id, [self._row.folder, folder])
+        folders = [self._row.folder, folder]
+        project.placing.refile(session.rows, self._table, self._row.id, folders, durable=True)
         session.commit_derived()
         remove_aside(project, self._aside.quarantine_id)
 
