@@ -105,6 +105,15 @@ TASK = {
     "due_at": MOMENT,
     "last_run": TASK_RUN,
 }
+QUARANTINED = {
+    "id": "reports.7f3a",
+    "project": "reports",
+    "collection": "free.notes",
+    "record_id": "12",
+    "reason": "not JSON: unexpected end at line 1, column 9",
+    "at": MOMENT,
+    "text": '{"text": ',
+}
 
 
 class Problem(Schema):
@@ -299,6 +308,7 @@ class RestoreIn(Body):
 
 
 class QuarantinedOut(Schema):
+    model_config = shown_as(QUARANTINED)
     id: str
     project: str
     collection: str
@@ -309,5 +319,6 @@ class QuarantinedOut(Schema):
 
 
 class QuarantinePage(Schema):
+    model_config = page_of(QUARANTINED)
     items: list[QuarantinedOut]
     next_cursor: str | None

@@ -11,7 +11,8 @@ import pytest
 
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project
-from jobs_app.services import maintenance, tokens
+from jobs_app.services import maintenance, quarantine, tokens
+from storage_app.records.base import RecordStore
 from tests.api.client import Answer, Api
 from tests.factories import make_person, make_project, make_token
 
@@ -50,6 +51,9 @@ CALLS = [
     Call("get /maintenance/tasks", "/maintenance/tasks", 200),
     Call("post /maintenance/tasks/{name}/run", "/maintenance/tasks/health/run", 202),
     Call("get /maintenance/history", "/maintenance/history", 200),
+    Call("get /quarantine", "/quarantine?project=alpha", 200),
+    Call("post /quarantine/{id}/restore", "/quarantine/SET_ASIDE/restore", 204, {"text": "{}"}),
+    Call("delete /quarantine/{id}", "/quarantine/SET_ASIDE", 204),
 ]
 every_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.operation} {call.status}")
 
@@ -59,9 +63,10 @@ class World:
     chief: Api
     worker: Api
     token_id: int
+    set_aside: str
 
     def path(self, call: Call) -> str:
-        return call.path.replace("TOKEN", str(self.token_id))
+        return call.path.replace("TOKEN", str(self.token_id)).replace("SET_ASIDE", self.set_aside)
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +76,18 @@ def document() -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(project: Project) -> World:
-    """A project with people, tokens, a log and a history in it."""
+def world(project: Project, memory_store: RecordStore) -> World:
+    """A project with people, tokens, a log, a history and a record set aside in it."""
+    note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
+    memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense")
+    (set_aside,) = quarantine.of(COMMAND, project.slug)
     for name, role in (("anna", Role.ADMIN), ("ben", Role.VIEWER)):
         make_person(name, roles={project: role})
     for run_id in maintenance.claim_due():
         maintenance.perform(run_id, "here")
     token, _ = tokens.create(COMMAND, "alpha", "existing", ["read"])
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
-    return World(chief, Api(make_token(project, Scope.WORK)), token.pk)
+    return World(chief, Api(make_token(project, Scope.WORK)), token.pk, set_aside.id)
 
 
 def test_every_operation_is_driven(document: dict[str, Any]) -> None:
