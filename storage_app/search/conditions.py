@@ -16,7 +16,7 @@ from storage_app.records.query import Not as NotFilter
 from storage_app.search import values
 from storage_app.search.errors import QueryError
 from storage_app.search.fields import Comparison, Field, Fields, Kind
-from storage_app.search.nodes import And, Node, Not, Or, Query, Term, Text, Value
+from storage_app.search.nodes import And, Node, Not, Query, Term, Text, Value
 
 Custom: TypeAlias = Callable[[Term, datetime], Filter]
 Path: TypeAlias = tuple[str, ...]

@@ -26,14 +26,14 @@ class Kind(StrEnum):
 
     | kind | `field:value` holds when |
     | --- | --- |
-    | text | every word of it is somewhere in the text, whatever the case |
+    | text | every word of it is somewhere in the text, whatever the case (so `val*` is `val`) |
     | word | equal, case and all; `val*`: begins with it; `a,b`: one of them |
     | tag | the list has it; `a,b`: one of them |
     | choice | one of the choices, whatever the case; `a,b`: one of them |
-    | integer, number | equal; `>` `>=` `<` `<=`; `1..5` with both ends, each of which may be left out; `1,2`: one of them |
+    | integer, number | equal; `>` `>=` `<` `<=`; `1..5`, `1..`, `..5` with the ends; `1,2`: one of them |
     | time | within the year, month, day, minute or second named; `>` after it, `<` before it, `>=`, `<=`, ranges |
     | duration | `5m` is from 5 minutes to below 6; `>` `>=` `<` `<=` and ranges go by the exact value |
-    | value | any JSON: the text, number, true, false or null of that spelling; quoted: the text; comparisons: the number |
+    | value | any JSON: text, number, true, false or null of that spelling; quoted: text; `val*`; comparisons: numbers |
     | substring | the text has exactly this in it, whatever the case; full text search only |
 
     Of every kind but the last, `field:*` holds when there is a value at all.
@@ -63,7 +63,7 @@ class Comparison(StrEnum):
 
 ORDERED: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.TIME, Kind.DURATION, Kind.VALUE})
 LISTED: Final = frozenset({Kind.WORD, Kind.TAG, Kind.CHOICE, Kind.INTEGER, Kind.NUMBER, Kind.VALUE})
-PREFIXED: Final = frozenset({Kind.WORD})
+PREFIXED: Final = frozenset({Kind.TEXT, Kind.WORD, Kind.VALUE})
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,10 @@ class Fields:
         return f"{self.by_name[head.lower()].name}{dot}{path}"
 
     def nearest(self, name: str) -> str | None:
+        """The name that was probably meant; one with a dot at its end still needs a path."""
         head, dot, path = name.partition(".")
-        found = nearest(head.lower(), self.by_name)
+        known = [name for name, field in self.by_name.items() if field.dotted or not dot]
+        found = nearest(head.lower(), known)
         if found is None:
             return None
         field = self.by_name[found]

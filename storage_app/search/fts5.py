@@ -61,17 +61,17 @@ def match(search: Search) -> tuple[str, bool]:
     if not isinstance(search, (Every, Some)):
         raise TypeError(search)
     found = [match(part) for part in search.parts]
-    plain = [text for text, contrary in found if not contrary]
-    contrary = [text for text, contrary in found if contrary]
+    wanted = [text for text, contrary in found if not contrary]
+    unwanted = [text for text, contrary in found if contrary]
     if isinstance(search, Every):
-        return _both(plain, contrary) if plain else (_all_of("OR", contrary), True)
+        return (_except(wanted, unwanted), False) if wanted else (_all_of("OR", unwanted), True)
     # a OR NOT b is NOT (b AND NOT a)
-    return (_both(contrary, plain)[0], True) if contrary else (_all_of("OR", plain), False)
+    return (_except(unwanted, wanted), True) if unwanted else (_all_of("OR", wanted), False)
 
 
-def _both(wanted: list[str], unwanted: list[str]) -> tuple[str, bool]:
+def _except(wanted: list[str], unwanted: list[str]) -> str:
     text = _all_of("AND", wanted)
-    return (f"({text} NOT {_all_of('OR', unwanted)})" if unwanted else text), False
+    return f"({text} NOT {_all_of('OR', unwanted)})" if unwanted else text
 
 
 def _all_of(word: str, texts: list[str]) -> str:

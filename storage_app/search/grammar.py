@@ -12,10 +12,10 @@ r"""The one query language of pages, API, commands and saved views. Any text is 
 | `options.lang:de` | a path below a dotted field |
 | `error:*` | has any value |
 
-A word goes up to the next blank, quote or `|`; brackets that close within it belong to it, as in `main()`. `->`, `--flag`,
-`http://…`, `12:30` and `std::vector` are words. `AND`, `OR` and `NOT` are operators in capitals only. What is taken for
-an operator and is not meant so goes into quotes. Reading takes linear time; length, number of terms and depth are
-bounded.
+A word goes up to the next blank, quote or `|`; brackets that close within it belong to it, as in `main()`. `->`,
+`--flag`, `http://…`, `12:30` and `std::vector` are words. `AND`, `OR` and `NOT` are operators in capitals only.
+What is taken for an operator and is not meant so goes into quotes. Reading takes linear time; length, number of terms
+and depth are bounded.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Where in the original text the matches are. Engines would show the text they indexed; these are offsets into yours."""
+"""Where in the original text the matches are. Engines would show what they indexed; these are offsets into yours."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence

@@ -4,9 +4,10 @@
 (`position`, `length`) does not count.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from storage_app.search.fields import Comparison
@@ -19,8 +20,8 @@ class Value:
     text: str
     quoted: bool = False
     prefix: bool = False
-    position: int = field(default=0, compare=False)
-    length: int = field(default=0, compare=False)
+    position: int = dataclasses.field(default=0, compare=False)
+    length: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Text:
     text: str
     quoted: bool = False
     prefix: bool = False
-    position: int = field(default=0, compare=False)
-    length: int = field(default=0, compare=False)
+    position: int = dataclasses.field(default=0, compare=False)
+    length: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,29 +42,29 @@ class Term:
     field: str
     comparison: Comparison
     values: tuple[Value, ...]
-    position: int = field(default=0, compare=False)
-    length: int = field(default=0, compare=False)
+    position: int = dataclasses.field(default=0, compare=False)
+    length: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class And:
     parts: tuple["Node", ...]
-    position: int = field(default=0, compare=False)
-    length: int = field(default=0, compare=False)
+    position: int = dataclasses.field(default=0, compare=False)
+    length: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class Or:
     parts: tuple["Node", ...]
-    position: int = field(default=0, compare=False)
-    length: int = field(default=0, compare=False)
+    position: int = dataclasses.field(default=0, compare=False)
+    length: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class Not:
     part: "Node"
-    position: int = field(default=0, compare=False)
-    length: int = field(default=0, compare=False)
+    position: int = dataclasses.field(default=0, compare=False)
+    length: int = dataclasses.field(default=0, compare=False)
 
 
 OPERATORS: Final = ("AND", "OR", "NOT")
@@ -170,7 +171,7 @@ _PLAIN_VALUE: Final = re.compile(r"[^\s\"()|,*<>=\\][^\s\"()|,*\\]*")
 
 
 def needs_quotes(value: str) -> bool:
-    return not _PLAIN_VALUE.fullmatch(value) or ".." in value
+    return not _PLAIN_VALUE.fullmatch(value) or ".." in value or value.startswith((":", "//"))
 
 
 def _without(node: Node, gone: Node) -> Node | None:

@@ -1,5 +1,5 @@
-"""The order of results, computed here and not by an engine, so that it is the same on all of them: BM25 over the numbers
-of one project alone, ties by time touched (newest first), then by id.
+"""The order of results, computed here and not by an engine, so that it is the same on all of them: BM25 over the
+numbers of one project alone, ties by time touched (newest first), then by id.
 
 What counts is each token that is looked for, one by one, also those of a phrase; of `pre*` all that begin so. A text
 that is indexed twice because of its humps counts once.

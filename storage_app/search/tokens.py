@@ -3,16 +3,16 @@
 A text is read in NFKC, a run of letters and digits is a token, in NFKC of its case folding:
 
 - What is neither letter nor digit separates: `src/foo_bar.py` is src, foo, bar, py; `2026-03-14` is 2026, 03, 14.
-- `camelCase`, `HTTPServer` and `UTF8String` are cut at their humps. Since `GitHub` should be found by `github` and the
-  other way round, a text with humps is indexed a second time with its words uncut, behind a barrier (`indexed`), and a
-  word with humps is asked for in both forms (`forms`).
+- `camelCase`, `HTTPServer` and `UTF8String` are cut at their humps, `2026-03-14T12:00Z` at its T and Z. Since `GitHub`
+  should be found by `github` and the other way round, a text with humps is indexed a second time with its words uncut,
+  behind a barrier (`indexed`), and a word with humps is asked for in both forms (`forms`).
 - Scripts that are written without blanks (Han, Kana, Hangul, Thai, Lao, Khmer, Burmese) are cut into characters, so
   that any part of a sentence is a phrase.
 - Combining marks stay with their letter; what shows nothing (soft hyphen, joiners, directions, variants) is skipped.
 - A token has at most 100 characters; a longer run becomes several, one after the other, and so does it in a query.
 
-Engines get tokens in a spelling of letters that each of them keeps whole (`spelled`): FTS5 cuts at marks, and at letters
-that are younger than it is. The spelling is one to one, and a beginning stays a beginning.
+Engines get tokens in a spelling of letters that each of them keeps whole (`spelled`): FTS5 cuts at marks, and at
+letters that are younger than it is. The spelling is one to one, and a beginning stays a beginning.
 
 Tokens know where they stand in the original text, whose length NFKC changes. All is linear in the length of the text.
 `VERSION` belongs beside whatever is stored: when it changes, an index is built anew.
@@ -92,7 +92,7 @@ class _Normal:
 
     @classmethod
     def of(cls, text: str) -> "_Normal":
-        if text.isascii() or unicodedata.is_normalized("NFKC", text) and not _LONG_MARKS.search(text):
+        if text.isascii() or (unicodedata.is_normalized("NFKC", text) and not _LONG_MARKS.search(text)):
             return cls(text, None, array("L"))
         return _normalised(text)
 
@@ -172,6 +172,15 @@ def _parts(run: str, *, cut: bool) -> Iterator[tuple[int, int]]:
 
 
 def _humps(run: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    for stamp in _STAMP.finditer(run, start, end):
+        yield from _cased(run, start, stamp.start())
+        yield stamp.span()
+        start = stamp.end()
+    if start < end:
+        yield from _cased(run, start, end)
+
+
+def _cased(run: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     part = run[start:end]
     if part.islower() or part.isupper() or end - start == 1:
         yield start, end
@@ -205,6 +214,7 @@ def _ranges_of(*categories: str) -> str:
 
 
 _LONGEST_PIECE: Final = 32
+_STAMP: Final = re.compile(r"(?<=[0-9][0-9])(?:T(?=[0-9][0-9])|Z\Z)")
 _INVISIBLES: Final = (
     _ranges((0xAD, 0xAD), (0x34F, 0x34F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x2064), (0x2066, 0x206F))
     + _ranges((0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xE0100, 0xE01EF), (0x20DD, 0x20E0), (0x20E2, 0x20E4))
