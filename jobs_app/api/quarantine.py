@@ -14,7 +14,9 @@ QuarantineId = Annotated[str, Path(max_length=700, description="`id` of a record
 ProjectFilter = Annotated[str | None, Query(max_length=63, description="One project only.")]
 
 
-@router.get("/quarantine", response=QuarantinePage, summary="List records in quarantine")
+@router.get(
+    "/quarantine", response=QuarantinePage, summary="List records in quarantine", openapi_extra=problems(403, 404)
+)
 def list_quarantine(request: ApiRequest, project: ProjectFilter = None) -> QuarantinePage:
     """Oldest first, of the projects that you look after."""
     found = quarantine.of(request.auth, project) if project else quarantine.of_all(request.auth)
