@@ -14,7 +14,7 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import Failure
 from jobs_app.domain.new_job import NewJob
 from jobs_app.models import Membership, Project
-from jobs_app.services import access, claims, jobs, tokens
+from jobs_app.services import access, claims, jobs, pauses, tokens
 from jobs_app.services.claims import Claimed, ClaimRequest
 from jobs_app.stores.job_records import JobRecords
 from storage_app.records.configured import record_store
@@ -84,3 +84,12 @@ def job_in(project: Project, state: JobState, **fields: Any) -> Job:
 
             return records.change(job.id, end)
     return claimed.job
+
+
+def job_cast(project: Project) -> dict[str, str]:
+    """The ids of a job for everything that can be done to one; and a pause that can be ended."""
+    cast = {"failed": job_in(project, JobState.FAILED).id, "held": job_in(project, JobState.PROCESSING).id}
+    deleted = make_job(project)
+    jobs.delete(COMMAND, project.slug, deleted.id)
+    pauses.pause(COMMAND, project.slug, None, "night")
+    return {**cast, "deleted": deleted.id, "pending": make_job(project).id}

@@ -16,11 +16,10 @@ from django.urls import URLResolver, get_resolver
 
 from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
-from jobs_app.domain.job_states import JobState
 from jobs_app.models import Project, Token
-from jobs_app.services import jobs, logins, pauses, people, tokens
+from jobs_app.services import logins, people, tokens
 from storage_app.records.base import RecordStore
-from tests.factories import job_in, make_job, make_person, make_project, make_token
+from tests.factories import job_cast, make_person, make_project, make_token
 
 pytestmark = pytest.mark.django_db
 
@@ -193,16 +192,7 @@ def world(
     _, invitation = people.invite(COMMAND, "newcomer")
     note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
-    return World(project, other_project, member, token, invitation, set_aside, _jobs(project))
-
-
-def _jobs(project: Project) -> dict[str, str]:
-    """One for everything that can be done, and a pause that can be ended."""
-    found = {"failed": job_in(project, JobState.FAILED).id, "held": job_in(project, JobState.PROCESSING).id}
-    deleted = make_job(project)
-    jobs.delete(COMMAND, project.slug, deleted.id)
-    pauses.pause(COMMAND, project.slug, None, "night")
-    return {**found, "deleted": deleted.id, "pending": make_job(project).id}
+    return World(project, other_project, member, token, invitation, set_aside, job_cast(project))
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:

@@ -3,9 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, JsonValue, StrictBool, StrictInt
+from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
-from jobs_app.api.schemas import Body, Moment, Time
+from jobs_app.api import job_examples as examples
+from jobs_app.api.schemas import MOMENT, Body, Moment, Time, page_of, shown_as
 from jobs_app.domain import lease
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES, PRIORITIES
 from jobs_app.domain.job_log import LONGEST_MESSAGE, MOST_ENTRIES, LogLevel
@@ -21,22 +22,12 @@ Seconds = Annotated[StrictInt, Field(ge=1, le=31 * 86_400)]
 LeaseSeconds = Annotated[StrictInt, Field(ge=1, le=lease.LONGEST_LEASE_SECONDS)]
 LeaseToken = Annotated[str, Field(max_length=lease.LONGEST_TOKEN, description="What the claim gave for this attempt.")]
 Reason = Annotated[str, Field(max_length=jobs.LONGEST_REASON, description="Kept with the event and in the audit log.")]
-EXAMPLE: dict[str, JsonValue] = {
-    "name": "Quarterly report",
-    "ingestion_task_id": "task-4711",
-    "source_file_path": "inbox/2026/q1.pdf",
-    "content_type": "application/pdf",
-    "task_options": {"lang": "de", "pages": [1, 2, 3]},
-    "priority": 10,
-    "tags": ["finance"],
-    "attempt_timeout_seconds": 600,
-}
 
 
 class JobIn(Body):
     """A job to be made. With an `ingestion_task_id` the same request makes it once only."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    model_config = shown_as(examples.NEW_JOB)
     name: str = Field("", max_length=LONGEST_NAME, description="Default: the last part of the path, or another label.")
     ingestion_task_id: Word | None = None
     run_id: Word | None = None
@@ -53,7 +44,7 @@ class JobIn(Body):
 
 
 class JobBatch(Body):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"jobs": [EXAMPLE, {"name": "Another"}]}]})
+    model_config = shown_as({"jobs": [examples.NEW_JOB, {"name": "Another"}]})
     jobs: list[JobIn] = Field(min_length=1, max_length=jobs.MOST_AT_ONCE)
 
 
@@ -85,6 +76,7 @@ class ProgressOut(Schema):
 class JobOut(Schema):
     """Numbers in `task_options` and `result_data` are exactly those that came in, whatever their size."""
 
+    model_config = shown_as(examples.JOB)
     id: str
     project: str
     name: str
@@ -124,21 +116,25 @@ class JobOut(Schema):
 
 
 class JobList(Schema):
+    model_config = shown_as({"items": [examples.JOB]})
     items: list[JobOut]
 
 
 class JobPage(Schema):
+    model_config = shown_as({"items": [examples.JOB], "next_cursor": None, "previous_cursor": None})
     items: list[JobOut]
     next_cursor: str | None
     previous_cursor: str | None
 
 
 class TrashedJobOut(JobOut):
+    model_config = shown_as(examples.TRASHED_JOB)
     deleted_at: Time
     deleted_by: ByOut
 
 
 class TrashPage(Schema):
+    model_config = page_of(examples.TRASHED_JOB)
     items: list[TrashedJobOut]
     next_cursor: str | None
 
@@ -163,10 +159,12 @@ class ClaimIn(Body):
 
 
 class ClaimedJob(JobOut):
+    model_config = shown_as(examples.CLAIMED_JOB)
     lease_token: str = Field(description="Proves that the caller holds this attempt; it is in this answer only.")
 
 
 class ClaimOut(Schema):
+    model_config = shown_as({"jobs": [examples.CLAIMED_JOB]})
     jobs: list[ClaimedJob]
 
 
@@ -181,6 +179,7 @@ class HeartbeatIn(Body):
 
 
 class HeartbeatOut(Schema):
+    model_config = shown_as({"lease_expires_at": MOMENT, "cancel_requested": False})
     lease_expires_at: Time
     cancel_requested: bool
 
@@ -214,7 +213,11 @@ class ReasonIn(Body):
     reason: Reason = ""
 
 
+NO_REASON = ReasonIn()  # for calls whose body may be left out
+
+
 class EventOut(Schema):
+    model_config = shown_as(examples.EVENT)
     number: int
     at: Time
     type: str = Field(examples=["created", "claimed", "completed", "put_off", "lease_lost", "changed"])
@@ -227,11 +230,13 @@ class EventOut(Schema):
 
 
 class EventPage(Schema):
+    model_config = page_of(examples.EVENT)
     items: list[EventOut]
     next_cursor: str | None
 
 
 class AttemptOut(Schema):
+    model_config = shown_as(examples.ATTEMPT)
     number: int
     worker_id: str
     planned_at: Time | None
@@ -243,6 +248,7 @@ class AttemptOut(Schema):
 
 
 class AttemptPage(Schema):
+    model_config = page_of(examples.ATTEMPT)
     items: list[AttemptOut]
     next_cursor: str | None
 
@@ -268,11 +274,13 @@ class LogBatch(Body):
 
 
 class LogAdded(Schema):
+    model_config = shown_as({"added": 1, "end": 1})
     added: int = Field(description="How many entries were new.")
     end: int = Field(description="The number of the log's last line.")
 
 
 class LogEntryOut(Schema):
+    model_config = shown_as(examples.LOG_LINE)
     number: int
     level: LogLevel
     message: str
@@ -282,6 +290,7 @@ class LogEntryOut(Schema):
 
 
 class LogPage(Schema):
+    model_config = shown_as({"items": [examples.LOG_LINE], "next_cursor": None, "previous_cursor": None, "end": 1})
     items: list[LogEntryOut]
     next_cursor: str | None = Field(description="For `after`.")
     previous_cursor: str | None = Field(description="For `before`.")
@@ -295,6 +304,7 @@ class StopOut(Schema):
 
 
 class WorkerOut(Schema):
+    model_config = shown_as(examples.WORKER)
     id: str
     first_seen_at: Time
     last_seen_at: Time
@@ -318,6 +328,7 @@ class HeldJob(Schema):
 
 
 class WorkerPage(Schema):
+    model_config = page_of(examples.WORKER)
     items: list[WorkerOut]
     next_cursor: str | None
 
@@ -331,10 +342,12 @@ class PauseIn(Body):
 
 
 class PauseOut(StopOut):
+    model_config = shown_as(examples.PAUSE)
     content_type: str | None
 
 
 class PauseList(Schema):
+    model_config = page_of(examples.PAUSE)
     items: list[PauseOut]
     next_cursor: None = None
 
@@ -359,11 +372,13 @@ class QueuePosition(Schema):
 
 
 class WaitingOut(Schema):
+    model_config = shown_as(examples.WAITING)
     reasons: list[WaitingReason]
     position: QueuePosition | None
 
 
 class DoomedOut(Schema):
+    model_config = shown_as(examples.DOOMED)
     state: str
     days: int
     jobs: int
@@ -372,5 +387,6 @@ class DoomedOut(Schema):
 
 
 class RetentionPreview(Schema):
+    model_config = page_of(examples.DOOMED)
     items: list[DoomedOut]
     next_cursor: None = None

@@ -10,6 +10,7 @@ from jobs_app.api import job_answers, preconditions
 from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.creation import answered, tagged
 from jobs_app.api.job_schemas import (
+    NO_REASON,
     AttemptPage,
     EventPage,
     JobBatch,
@@ -159,9 +160,9 @@ def delete_job(request: ApiRequest, p: Slug, id: JobId) -> HttpResponse:
     summary="Cancel a job",
     openapi_extra=problems(409, versioned=True, conditional=True),
 )
-def cancel_job(request: ApiRequest, p: Slug, id: JobId, body: ReasonIn | None = None) -> HttpResponse:
+def cancel_job(request: ApiRequest, p: Slug, id: JobId, body: ReasonIn = NO_REASON) -> HttpResponse:
     """200 where it ended; 202 where its worker must agree, which it does with its next heartbeat or by silence."""
-    job = jobs.cancel(request.auth, p, id, _reason(body), preconditions.expected_version(request))
+    job = jobs.cancel(request.auth, p, id, body.reason, preconditions.expected_version(request))
     return job_answers.one(job, p, now(), 200 if job.status.is_final else 202)
 
 
@@ -171,9 +172,9 @@ def cancel_job(request: ApiRequest, p: Slug, id: JobId, body: ReasonIn | None = 
     summary="Retry a job",
     openapi_extra=problems(409, versioned=True, conditional=True),
 )
-def retry_job(request: ApiRequest, p: Slug, id: JobId, body: ReasonIn | None = None) -> HttpResponse:
+def retry_job(request: ApiRequest, p: Slug, id: JobId, body: ReasonIn = NO_REASON) -> HttpResponse:
     """Back to the queue. A token may do so while retries are left, a person always."""
-    job = jobs.retry(request.auth, p, id, _reason(body), preconditions.expected_version(request))
+    job = jobs.retry(request.auth, p, id, body.reason, preconditions.expected_version(request))
     return job_answers.one(job, p, now())
 
 
@@ -265,10 +266,6 @@ def preview_retention(request: ApiRequest, p: Slug) -> HttpResponse:
 
 def _new(body: JobIn) -> NewJob:
     return NewJob(**{name: getattr(body, name) for name in JobIn.model_fields})
-
-
-def _reason(body: ReasonIn | None) -> str:
-    return body.reason if body else ""
 
 
 def _cursor(after: int | None) -> str | None:

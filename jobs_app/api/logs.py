@@ -11,7 +11,7 @@ from jobs_app.api import job_answers
 from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.job_schemas import LogAdded, LogBatch, LogPage
 from jobs_app.api.jobs import JOBS, After, JobId
-from jobs_app.api.parameters import problems
+from jobs_app.api.parameters import problems, streamed
 from jobs_app.api.projects import Slug
 from jobs_app.domain.access import Actor
 from jobs_app.domain.job import Job
@@ -80,6 +80,7 @@ def read_log(
     f"{JOBS}/{{id}}/logs/download",
     response={200: None},
     summary="Download a job's log",
+    openapi_extra=streamed("application/jsonl"),
 )
 def download_log(request: ApiRequest, p: Slug, id: JobId, level: Level = None, q: Words = None) -> HttpResponse:
     """Every line as JSON Lines, streamed."""
@@ -90,7 +91,12 @@ def download_log(request: ApiRequest, p: Slug, id: JobId, level: Level = None, q
     return response  # type: ignore[return-value]  # ninja passes any response of Django's on
 
 
-@router.get(f"{JOBS}/{{id}}/logs/stream", response={200: None}, summary="Follow a job's log")
+@router.get(
+    f"{JOBS}/{{id}}/logs/stream",
+    response={200: None},
+    summary="Follow a job's log",
+    openapi_extra=streamed("text/event-stream"),
+)
 def follow_log(
     request: ApiRequest, p: Slug, id: JobId, after: After = 0, level: Level = None, q: Words = None
 ) -> EventStream:

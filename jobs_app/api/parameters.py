@@ -33,3 +33,8 @@ def problems(*statuses: int, versioned: bool = False, conditional: bool = False)
     whether it is about a versioned thing, with `ETag`, `If-Match` and `If-None-Match`. `conditional`: a POST that
     takes `If-Match` too, since it changes what is there."""
     return {"x-problems": list(statuses), "x-versioned": versioned, "x-conditional": conditional}
+
+
+def streamed(content_type: str) -> dict[str, Any]:
+    """A 200 whose body is a stream of text."""
+    return {"responses": {200: {"content": {content_type: {"schema": {"type": "string"}}}}}}

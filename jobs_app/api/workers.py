@@ -8,7 +8,7 @@ from ninja import Path, Query, Router
 from jobs_app.api import job_answers
 from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.job_answers import by_value, progress_value, time_value
-from jobs_app.api.job_schemas import PauseIn, PauseList, PauseOut, ReasonIn, WorkerOut, WorkerPage
+from jobs_app.api.job_schemas import NO_REASON, PauseIn, PauseList, PauseOut, ReasonIn, WorkerOut, WorkerPage
 from jobs_app.api.parameters import Cursor, Limit
 from jobs_app.api.projects import Slug
 from jobs_app.api.schemas import rfc3339
@@ -37,9 +37,9 @@ def get_worker(request: ApiRequest, p: Slug, worker_id: WorkerId) -> HttpRespons
 
 
 @router.post(f"{WORKERS}/{{worker_id}}/drain", response=WorkerOut, summary="Drain a worker")
-def drain_worker(request: ApiRequest, p: Slug, worker_id: WorkerId, body: ReasonIn | None = None) -> HttpResponse:
+def drain_worker(request: ApiRequest, p: Slug, worker_id: WorkerId, body: ReasonIn = NO_REASON) -> HttpResponse:
     """It gets nothing new, and is safe to stop once it holds nothing."""
-    return job_answers.answer(_worker(workers.drain(request.auth, p, worker_id, body.reason if body else "")))
+    return job_answers.answer(_worker(workers.drain(request.auth, p, worker_id, body.reason)))
 
 
 @router.post(f"{WORKERS}/{{worker_id}}/resume", response=WorkerOut, summary="Give a worker jobs again")
