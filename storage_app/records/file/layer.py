@@ -149,7 +149,7 @@ class FileLayer:
 
     def sync_folder(self, path: str) -> None:
         """The names in it are durable. Windows keeps them by itself and cannot open a folder."""
-        if sys.platform == "win32":
+        if _NAMES_ARE_KEPT:
             return
         try:
             fd = os.open(path, os.O_RDONLY)
@@ -195,12 +195,16 @@ _HAS_PWRITE: Final = hasattr(os, "pwrite")
 _NOT_EMPTY: Final = (39, 66, 41, 13) if sys.platform == "win32" else (39, 66, 17)  # ENOTEMPTY and what stands for it
 
 
-def _full_sync() -> int | None:
-    if sys.platform != "darwin":
-        return None
-    import fcntl  # fsync on macOS leaves the data in the drive's cache
+_NAMES_ARE_KEPT: Final = platform.system() == "Windows"
 
-    return fcntl.F_FULLFSYNC
+
+def _full_sync() -> int | None:
+    """On macOS fsync leaves the data in the drive's cache."""
+    if platform.system() != "Darwin":
+        return None
+    import fcntl
+
+    return getattr(fcntl, "F_FULLFSYNC", None)
 
 
 def _syncfs() -> Any:
