@@ -1,14 +1,16 @@
 """Data fixes on what the ORM keeps. Every change is in the audit log with before and after; secrets are not shown."""
 
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 
@@ -23,6 +25,7 @@ from jobs_app.models import (
     TaskSchedule,
     Token,
 )
+from jobs_app.pages.login import log_out
 from jobs_app.pages.requests import actor_of
 from jobs_app.services import audit
 
@@ -116,6 +119,7 @@ class TaskRunAdmin(ReadOnly):
 @admin.register(PersonSession)
 class PersonSessionAdmin(ReadOnly):
     list_display = ("user", "address", "agent", "created_at", "seen_at")
+    list_display_links = None  # a link would name the session's key, which is the login itself
     fields = ("user", "address", "agent", "created_at", "seen_at")
     search_fields = ("user__username",)
 
@@ -126,6 +130,12 @@ for model in (TaskSchedule, ConsumerBeat, ChangeCounter):
 
 class PersonAdmin(Audited, UserAdmin):  # type: ignore[type-arg]  # generic in its types only
     """People are made with `manage.py people`, and put right here."""
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and isinstance(response, HttpResponseRedirect):
+            _record(request, "person.password", User.objects.get(pk=unquote(id)), {"by": "admin"})
+        return response
 
 
 admin.site.unregister(User)
@@ -138,10 +148,22 @@ admin.site.site_url = "/"
 
 def login_page(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
     """The one login, with its throttle and its audit; the admin has no second one."""
-    return redirect(f"{reverse('login')}?next={request.get_full_path()}")
+    return redirect(f"{reverse('login')}?{urlencode({'next': request.GET.get('next', reverse('admin:index'))})}")
+
+
+def password_page(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    return redirect("account-password")
+
+
+def _runs_the_server(request: HttpRequest) -> bool:
+    """A staff member with a few of Django's permissions could otherwise give themselves the rest."""
+    return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
 
 
 admin.site.login = login_page  # type: ignore[method-assign]
+admin.site.logout = log_out  # type: ignore[method-assign, assignment]
+admin.site.password_change = password_page  # type: ignore[method-assign, assignment]
+admin.site.has_permission = _runs_the_server  # type: ignore[method-assign]
 
 
 def _record(request: HttpRequest, action: str, obj: Model, detail: dict[str, Any]) -> None:

@@ -6,6 +6,10 @@ class JobsAppConfig(AppConfig):
     verbose_name = "Holdfast"
 
     def ready(self) -> None:
-        from jobs_app.pages import vital_signs  # needs the models, which are there only now
+        # These need the models, which are there only now.
+        from jobs_app.pages import vital_signs
+        from jobs_app.stores.collections import COLLECTIONS
+        from storage_app.records import configured
 
+        configured.declare(*COLLECTIONS)
         vital_signs.wire()

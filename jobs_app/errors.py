@@ -38,6 +38,18 @@ class ConflictError(RefusedError):
     code = "conflict"
 
 
+class InvalidTransitionError(RefusedError):
+    """A job is not in a state that this can follow; both states are in the sentence."""
+
+    code = "invalid_transition"
+
+
+class LeaseLostError(RefusedError):
+    """The token is not the current one of this job: it was given back, ended or taken by another."""
+
+    code = "lease_lost"
+
+
 class PreconditionFailedError(RefusedError):
     """`If-Match` named another version than the current one."""
 

@@ -12,6 +12,7 @@ changes from then on is told, a change just before may be told as well, and seve
 
 import asyncio
 import contextlib
+import contextvars
 import json
 import logging
 import re
@@ -23,6 +24,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
+from jobs_app.services import live_counters
 from jobs_app.streaming import Caller, Event, EventStream, InThread
 
 logger = logging.getLogger("holdfast.live")
@@ -33,6 +35,8 @@ ReadCounters = Callable[[Collection[str]], Mapping[str, int]]
 INTERVAL = 0.1
 LONGEST_INTERVAL = 2.0
 MOST_TOPICS = 50
+# a browser comes back by itself, and is asked again who it is: a login or a role that ended meanwhile ends here
+LONGEST_STREAM = 300.0
 VITAL = frozenset({"consumers", "health"})  # what the bar and the banners of every page show
 TOPIC = re.compile(r"[a-z0-9-]{0,63}/[a-z0-9][a-z0-9_:.-]{0,127}", re.ASCII)
 
@@ -119,7 +123,8 @@ class Hub:
         if self._poller is None or self._poller.done():
             self._loop = asyncio.get_running_loop()
             self._nudged = asyncio.Event()
-            self._poller = self._loop.create_task(self._poll(in_thread), name="live")
+            # it outlives the caller who was first, so what it logs is not that caller's
+            self._poller = self._loop.create_task(self._poll(in_thread), name="live", context=contextvars.Context())
 
     def _forget(self, changes: Changes) -> None:
         for topic in changes.topics:
@@ -165,6 +170,9 @@ class _Turn:
         self.empty_at: dict[str, int] | None = None
 
 
+hub = Hub(live_counters.read)  # the one of this process: pages that live and calls that wait share its poller
+
+
 def view(hub: Hub, authorise: Callable[[HttpRequest, str], bool]) -> Callable[[HttpRequest], HttpResponseBase]:
     """The page `/live/?topics=acme/jobs,acme/workers`: an event for each change, with its noun. `authorise` is
     asked about every project once, when the stream opens; who may not see one learns only that it is not there."""
@@ -183,13 +191,14 @@ def view(hub: Hub, authorise: Callable[[HttpRequest, str], bool]) -> Callable[[H
 
 
 async def _follow(hub: Hub, topics: frozenset[str], last: Mapping[str, int], caller: Caller) -> AsyncIterator[Event]:
+    ends_at = time.monotonic() + LONGEST_STREAM
     async with hub.subscribe(topics, caller) as changes:
         # what changed while the line was down
         missed = {topic for topic, value in last.items() if changes.values[topic] != value}
         for event in _events(missed, changes):
             yield event
-        while True:
-            for event in _events(await changes.next(), changes):
+        while (left := ends_at - time.monotonic()) > 0:
+            for event in _events(await changes.next(left), changes):
                 yield event
 
 

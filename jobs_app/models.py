@@ -12,6 +12,8 @@ from django.utils import timezone
 from jobs_app.domain import project as project_rules
 from jobs_app.domain.access import Role
 from jobs_app.domain.maintenance import RunOutcome
+from jobs_app.stores.collections import COLLECTIONS
+from storage_app.records.database.tables import record_model
 
 
 def _check_slug(value: str) -> None:
@@ -240,3 +242,7 @@ class ChangeCounter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic} {self.value}"
+
+
+# The tables of the collections, for the record store that is a database; statements of its own read and write them.
+RECORD_MODELS: list[type[models.Model]] = [record_model(collection, __name__) for collection in COLLECTIONS]

@@ -72,9 +72,20 @@ class Later(StreamingHttpResponse):
     def __init__(self, wait: Callable[[Caller], Awaitable[HttpResponse]]) -> None:
         super().__init__(self._at_once(), content_type="application/json")
         self._wait = wait
+        self.refusal: Callable[[Exception], HttpResponse | None] = lambda error: None  # the frame knows better
 
     async def final(self, caller: Caller) -> HttpResponse:
-        answer = await self._wait(caller)
+        try:
+            answer = await self._wait(caller)
+        except Exception as error:
+            refused = self.refusal(error)
+            if refused is None:
+                self.status_code = 500
+                raise
+            answer = refused
+        # for whoever logs this response: the promise said 200 before anything was known
+        self.status_code = answer.status_code
+        self.problem_code = getattr(answer, "problem_code", "")
         for name, value in self.items():
             if name not in answer:
                 answer.headers[name] = value
@@ -83,10 +94,7 @@ class Later(StreamingHttpResponse):
         return answer
 
     def _at_once(self) -> Iterator[bytes]:
-        answer = asyncio.run(self._unattended())
-        # the status is known only now; a reader that asks after the body gets the true one
-        self.status_code = answer.status_code
-        yield answer.content
+        yield asyncio.run(self._unattended()).content
 
     async def _unattended(self) -> HttpResponse:
         return await self.final(Caller(asyncio.to_thread))

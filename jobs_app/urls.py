@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from jobs_app.pages import account, docs, home, live, login, maintenance, offline, projects, settings, styleguide
+from jobs_app.pages import (
+    account,
+    docs,
+    home,
+    live,
+    login,
+    maintenance,
+    offline,
+    projects,
+    settings,
+    storages,
+    styleguide,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.show, name="home"),
@@ -31,6 +43,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("p/<slug:slug>/settings/tokens/<int:token_id>/revoke/", settings.revoke_token, name="token-revoke"),
     path("p/<slug:slug>/settings/tokens/<int:token_id>/rotate/", settings.rotate_token, name="token-rotate"),
     path("p/<slug:slug>/settings/audit/", settings.audit_log, name="settings-audit"),
+    path("p/<slug:slug>/storages/", storages.index, name="storages"),
+    path("p/<slug:slug>/storages/quarantine/", storages.quarantine, name="quarantine"),
+    path("p/<slug:slug>/storages/quarantine/<name>/restore/", storages.restore, name="quarantine-restore"),
+    path("p/<slug:slug>/storages/quarantine/<name>/discard/", storages.discard, name="quarantine-discard"),
     path("maintenance/", maintenance.index, name="maintenance"),
     path("maintenance/<name>/run/", maintenance.run, name="maintenance-run"),
     path("docs/", docs.index, name="docs"),

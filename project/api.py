@@ -1,6 +1,7 @@
 """The API object: strict about what comes in, one shape for every error; jobs_app's routers are mounted here."""
 
 import logging
+import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -10,12 +11,13 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from jobs_app.api import audit, maintenance, me, projects, tokens
+from jobs_app.api import audit, claims, jobs, logs, maintenance, me, projects, quarantine, tokens, workers
 from jobs_app.api.authentication import AUTH
 from jobs_app.errors import InvalidError, RefusedError
-from project import openapi, problems
+from project import frame, openapi, problems
 from project.strict_parser import StrictParser
 
+CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
 log = logging.getLogger("holdfast.api")
 
 
@@ -32,7 +34,7 @@ class StrictApi(NinjaAPI):
 
     def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: Any = None) -> OpenAPISchema:
         schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
-        openapi.describe_problems(schema)
+        openapi.complete(schema)
         return schema
 
 
@@ -45,7 +47,7 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-for module in (me, projects, tokens, audit, maintenance):
+for module in (me, projects, tokens, audit, claims, jobs, logs, workers, maintenance, quarantine):
     api.add_router("", module.router)
 
 
@@ -55,6 +57,7 @@ def answer(request: HttpRequest, error: Exception) -> HttpResponse:
     known = problems.of(error)
     if known is not None:
         code, detail, extra = known
+        frame.keep_refusal(request, code)
         return problems.response(code, detail, **extra)
     log.exception("Unexpected error in %s %s", request.method, request.path, exc_info=error)
     return problems.response("internal_error", "Something went wrong on our side; the log has the request's id.")
@@ -93,15 +96,20 @@ def _place(location: tuple[int | str, ...]) -> str:
 def _query_parameters(request: HttpRequest) -> frozenset[str]:
     match = request.resolver_match
     assert match is not None
-    return _query_parameters_by_route().get((match.route, request.method or ""), frozenset())
+    return _query_parameters_by_path()[_path_of(match.route), request.method or ""]
 
 
 @cache
-def _query_parameters_by_route() -> dict[tuple[str, str], frozenset[str]]:
+def _path_of(route: str) -> str:
+    """`projects/<slug:p>` as the document has it: `projects/{p}`."""
+    return CONVERTED.sub(r"{\1}", route)
+
+
+@cache
+def _query_parameters_by_path() -> dict[tuple[str, str], frozenset[str]]:
     found = {}
     for path, operations in api.get_openapi_schema(path_prefix="api/v1/")["paths"].items():
-        route = path.lstrip("/").replace("{", "<").replace("}", ">")
         for method, operation in operations.items():
             names = {p["name"] for p in operation.get("parameters", []) if p["in"] == "query"}
-            found[route, method.upper()] = frozenset(names)
+            found[path.lstrip("/"), method.upper()] = frozenset(names)
     return found

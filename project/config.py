@@ -4,6 +4,7 @@
 """
 
 import difflib
+import json
 import os
 import secrets
 import stat
@@ -20,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from project import config_rules
 
 ROOT = Path(__file__).resolve().parent.parent
-JSON_VARIABLES = frozenset({"HOLDFAST_STORAGES"})
+JSON_VARIABLES = frozenset({"HOLDFAST_STORAGES", "HOLDFAST_RETENTION_DAYS"})
 
 
 class ConfigurationError(Exception):
@@ -141,6 +142,15 @@ class Config(BaseSettings):
         default=Path("~/.out_of_context/storage.json"),
         description="The file that `segments import` reads when none is named.",
     )
+    poison_limit: int = _variable(
+        "POISON_LIMIT", default=3, description="How many workers a job may lose before it is given up as failed."
+    )
+    retention_days: dict[str, int] = _variable(
+        "RETENTION_DAYS",
+        default={"completed": 7, "failed": 7, "timeout": 7, "cancelled": 7, "trashed": 7},
+        description="How many days a job is kept after it ended, by state, and in the trash, as JSON; "
+        "what is not named keeps its default, and 0 keeps it for ever.",
+    )
     secret_key: SecretStr | None = _variable(
         "SECRET_KEY",
         default=None,
@@ -200,6 +210,17 @@ class Config(BaseSettings):
     @classmethod
     def _read_words(cls, value: Any) -> Any:
         return config_rules.words(value) if isinstance(value, str) else value
+
+    @field_validator("poison_limit", mode="before")
+    @classmethod
+    def _check_poison_limit(cls, value: Any) -> int:
+        return config_rules.whole_number(value, 1, 1000)
+
+    @field_validator("retention_days", mode="before")
+    @classmethod
+    def _read_retention(cls, value: Any) -> dict[str, int]:
+        days = config_rules.parsed_json(value) if isinstance(value, str) else value
+        return config_rules.retention(days, cls.model_fields["retention_days"].default)
 
     @field_validator("storages", mode="before")
     @classmethod
@@ -443,6 +464,8 @@ def _default_text(default: Any) -> str:
             return str(default).lower()
         case tuple():
             return ",".join(default)
+        case dict():
+            return json.dumps(default)
         case _:
             return str(default)
 

@@ -182,3 +182,22 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"holds {name}, which is not JSON")
+
+
+def whole_number(value: Any, least: int, most: int) -> int:
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+        raise ValueError(f"must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def retention(days: Any, defaults: dict[str, int]) -> dict[str, int]:
+    """Days by state over the defaults."""
+    if not isinstance(days, dict):
+        raise ValueError("must be a JSON object of state to days")  # noqa: TRY004 - pydantic wants ValueError
+    for state, number in days.items():
+        if state not in defaults:
+            raise ValueError(f"knows {', '.join(defaults)} only")
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 36_500:
+            raise ValueError(f"gives {state} something other than 0 to 36500 days")
+    return {**defaults, **days}

@@ -6,7 +6,7 @@ import sys
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
-from project import frame, problems
+from project import faults, frame, problems, request_log
 
 log = logging.getLogger("holdfast.errors")
 
@@ -24,9 +24,11 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBa
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    log.exception("Unexpected error in %s %s", request.method, request.path)
-    error = sys.exc_info()[1]
-    return frame.answer_to(request, error if isinstance(error, Exception) else Exception())
+    """Also for what went wrong in middleware, where the frame's own way of saying it does not reach."""
+    error = sys.exc_info()[1] or Exception()
+    if faults.of(error) is None:
+        log.exception("Unexpected error in %s %s", request.method, request_log.without_secrets(request.path))
+    return frame.answer_to(request, error)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:

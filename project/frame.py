@@ -1,25 +1,24 @@
 """Round every request: an id, one log line, one count, and one way to say that something was refused."""
 
-import logging
-import os
-import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 
+from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_vary_headers
 
-from project import metrics, problems, request_log
-from project.request_context import RequestContext, current
+from jobs_app.services import access, audit
+from jobs_app.streaming import Later
+from project import problems, request_log
+from project.request_context import RequestContext, current, request_id_from
 from project.request_log import Answered
 
-SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 API_PREFIX = "/api/"
-log = logging.getLogger("holdfast.requests")
 
 
 class RequestFrame:
@@ -30,19 +29,28 @@ class RequestFrame:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        context = RequestContext(_request_id(request))
+        context = RequestContext(request_id_from(request.headers.get("X-Request-ID", "")), request)
         request.META["request_id"] = context.request_id
         mark = current.set(context)
         try:
-            request.get_host()  # refuses a host that is not ours, before anything is built on it
-            response = self._get_response(request)
-            if response.status_code >= HTTPStatus.BAD_REQUEST and is_api(request):
-                response = _as_problem(response)
+            response = self._answer(request)
+            if response.status_code >= HTTPStatus.BAD_REQUEST:
+                response = _as_problem(response) if is_api(request) else _as_page(request, response)
+            if isinstance(response, Later) and is_api(request):
+                response.refusal = problems.refusal
             response["X-Request-ID"] = context.request_id
-            _note(request, response, context, time.perf_counter() - started)
+            _note_at_its_end(request, response, context, started)
         finally:
             current.reset(mark)
         return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            request.get_host()  # refuses a host that is not ours, before anything is built on it
+            _refuse_nul(request)
+        except SuspiciousOperation as error:
+            return answer_to(request, error)
+        return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """What a view refuses, said on a page; the API says it in a problem document before it comes here."""
@@ -50,6 +58,7 @@ class RequestFrame:
         if refusal is None or is_api(request):
             return None
         code, detail, extra = refusal
+        keep_refusal(request, code)
         return page(request, code, detail, retry_after=extra.get("retry_after"))
 
 
@@ -58,16 +67,37 @@ def page(request: HttpRequest, code: str, detail: str, retry_after: int | None =
     status, title = problems.PROBLEMS[code]
     problem = {"status": status, "title": title, "detail": detail, "code": code}
     context = {"problem": problem, "request_id": request.META.get("request_id", "")}
-    template = "errors/500.html" if status == HTTPStatus.INTERNAL_SERVER_ERROR else "errors/problem.html"
-    response = TemplateResponse(request, template, context, status=status).render()
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # without the request, whose session and person may be what cannot be had
+        response: HttpResponse = HttpResponse(render_to_string("errors/500.html", context), status=status)
+    else:
+        response = TemplateResponse(request, "errors/problem.html", context, status=status).render()
     patch_vary_headers(response, ["HX-Request-Type"])
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after is None:
+        retry_after = problems.RETRY_AFTER_SECONDS
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     return response
 
 
-def answer_to(request: HttpRequest, error: Exception) -> HttpResponseBase:
+def keep_refusal(request: HttpRequest, code: str) -> None:
+    """Into the audit log, where somebody known may not do what they asked for."""
+    if code != "permission_denied" or request.resolver_match is None:
+        return
+    actor = getattr(request, "auth", None) or access.actor_for_person(
+        request.user, request.META.get("REMOTE_ADDR", ""), request.META.get("request_id", "")
+    )
+    kwargs = request.resolver_match.kwargs
+    audit.refused(actor, f"{request.method} {request.path}", kwargs.get("p") or kwargs.get("slug") or "")
+
+
+def answer_to(request: HttpRequest, error: BaseException) -> HttpResponseBase:
     """For the errors that Django raises itself before or around a view."""
+    if known := problems.of(error):
+        code, detail, extra = known
+        if is_api(request):
+            return problems.response(code, detail, **extra)
+        return page(request, code, detail, extra.get("retry_after"))
     status, detail = _status_of(error)
     if is_api(request):
         return problems.for_status(status, detail)
@@ -75,7 +105,7 @@ def answer_to(request: HttpRequest, error: Exception) -> HttpResponseBase:
     return page(request, code, detail or f"{problems.PROBLEMS[code][1]}.")
 
 
-def _status_of(error: Exception) -> tuple[int, str]:
+def _status_of(error: BaseException) -> tuple[int, str]:
     match error:
         case Http404():
             return 404, "There is nothing at this address, or it is not yours to see."
@@ -89,9 +119,10 @@ def _status_of(error: Exception) -> tuple[int, str]:
             return 500, ""
 
 
-def _request_id(request: HttpRequest) -> str:
-    given = request.headers.get("X-Request-ID", "")
-    return given if SANE_REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+def _refuse_nul(request: HttpRequest) -> None:
+    """PostgreSQL takes no NUL in a text and would fail on it deep in a query; here it is refused for every database."""
+    if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+        raise SuspiciousOperation("The address has a NUL in it.")
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -107,12 +138,36 @@ def _as_problem(response: HttpResponseBase) -> HttpResponseBase:
     return problem
 
 
-def _note(request: HttpRequest, response: HttpResponseBase, context: RequestContext, seconds: float) -> None:
-    match = request.resolver_match
-    method, status = request.method or "", response.status_code
-    metrics.count_request(method, match.route if match else "", status, seconds)
-    if log.isEnabledFor(logging.INFO):
-        code = getattr(response, "problem_code", "")
-        request_log.write(
-            Answered(method, request.path, status, seconds, code, context.request_id, context.actor, context.project)
+def _as_page(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Django says 405 with an empty page, which is where a login leads that a button had asked for."""
+    if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or request.path_info.startswith(settings.STATIC_URL):
+        return response
+    said = page(request, "method_not_allowed", "This address is for a button to send to. Go to the page it stands on.")
+    said["Allow"] = response.headers.get("Allow", "")
+    return said
+
+
+def _note_at_its_end(request: HttpRequest, response: HttpResponseBase, context: RequestContext, started: float) -> None:
+    """What is streamed or comes later has its true status and duration only when it is closed."""
+
+    def note() -> None:
+        match = request.resolver_match
+        request_log.note(
+            match.route if match else "",
+            Answered(
+                request.method or "",
+                request.path,
+                response.status_code,
+                time.perf_counter() - started,
+                getattr(response, "problem_code", ""),
+                context.request_id,
+                context.actor,
+                context.project,
+            ),
         )
+
+    if not response.streaming:
+        note()
+        return
+    response.request_context = context  # type: ignore[attr-defined]  # for what is logged while it is under way
+    response._resource_closers.append(note)  # type: ignore[attr-defined]  # how Django closes files with a response

@@ -55,6 +55,12 @@ def queue() -> Report:
     return Report("queue")
 
 
+def wire() -> None:
+    """Called once, when the app is ready: the consumer asks after the queue too, and never loads a URL."""
+    health.NEEDED.append(queue)
+    metrics.GAUGES.append(_gauges)
+
+
 def _require_reader(request: HttpRequest) -> None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -77,7 +83,3 @@ def _gauges() -> Iterable[Sample]:
         if state.last is not None:
             labels = {"task": state.task.name, "outcome": state.last.outcome}
             yield Sample("holdfast_maintenance_last_run", state.last.asked_at.timestamp(), labels)
-
-
-health.NEEDED.append(queue)
-metrics.GAUGES.append(_gauges)

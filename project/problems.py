@@ -1,12 +1,16 @@
 """Error code to status and title, once, for problem documents and for pages."""
 
 import json
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpResponse
 
+from project import faults
+
+log = logging.getLogger("holdfast.errors")
 PROBLEM_JSON = "application/problem+json"
 
 # Every code that a service, a record store, a storage or the server itself can answer with.
@@ -19,6 +23,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "not_found": (404, "Not found"),
     "method_not_allowed": (405, "Not possible here"),
     "not_acceptable": (406, "Not available in that form"),
+    "request_timeout": (408, "The request came too slowly"),
     "already_exists": (409, "It exists already"),
     "conflict": (409, "It does not fit what is there now"),
     "version_conflict": (409, "Changed by somebody else meanwhile"),
@@ -94,8 +99,18 @@ def for_status(status: int, detail: str = "") -> HttpResponse:
     return response(code, detail or f"{PROBLEMS[code][1]}.")
 
 
+def refusal(error: BaseException) -> HttpResponse | None:
+    """The answer to an error that carries a code of the table; None for any other."""
+    known = of(error)
+    return None if known is None else response(known[0], known[1], **known[2])
+
+
 def of(error: BaseException) -> tuple[str, str, dict[str, Any]] | None:
-    """Code, sentence and extra fields of an error that carries a code of the table; None for any other."""
+    """Code, sentence and extra fields of an error that carries a code of the table, or is a fault of database or disk,
+    which is logged whole; None for any other."""
+    if fault := faults.of(error):
+        log.error("%s", fault[1], exc_info=error)
+        return (*fault, {})
     code = getattr(error, "code", None)
     if not isinstance(code, str) or code not in PROBLEMS:
         return None

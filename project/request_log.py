@@ -4,12 +4,20 @@ Django's and Python's logging would take longer than answering a trivial call do
 formatters. The line is put together here, with the same names as `logs.py` uses for all others.
 """
 
+import contextlib
+import logging
 import os
+import re
 import time
 from json.encoder import encode_basestring_ascii as quoted
 from typing import NamedTuple
 
+from project import metrics
+
 STDERR = 2
+# whoever has an invitation's address may choose the password
+SECRET_IN_PATH = re.compile(r"(?<=^/invitation/).+", re.DOTALL)
+log = logging.getLogger("holdfast.requests")
 
 
 class Answered(NamedTuple):
@@ -25,14 +33,21 @@ class Answered(NamedTuple):
     project: str
 
 
-def write(answered: Answered) -> None:
-    """Shorter than a pipe's atomic size unless the path is very long, so lines of several threads do not mix."""
-    os.write(STDERR, line(answered).encode("ascii"))
+def note(route: str, answered: Answered) -> None:
+    """Counts the answer, and writes its line where requests are logged."""
+    metrics.count_request(answered.method, route, answered.status, answered.seconds)
+    if log.isEnabledFor(logging.INFO):
+        _write(answered)
+
+
+def without_secrets(path: str) -> str:
+    return SECRET_IN_PATH.sub("…", path) if path.startswith("/invitation/") else path
 
 
 def line(answered: Answered) -> str:
     """Quoting escapes line breaks, terminal codes and whatever is not ASCII."""
     method, path, status, seconds, code, request_id, actor, project = answered
+    path = without_secrets(path)
     level = "error" if status >= 500 else "info"
     return (
         f'{{"time": "{_now()}", "level": "{level}", "logger": "holdfast.requests", '
@@ -40,6 +55,13 @@ def line(answered: Answered) -> str:
         f'"actor": {quoted(actor)}, "project": {quoted(project)}, "method": {quoted(method)}, '
         f'"path": {quoted(path)}, "status": {status}, "milliseconds": {seconds * 1000:.1f}, "code": {quoted(code)}}}\n'
     )
+
+
+def _write(answered: Answered) -> None:
+    """Shorter than a pipe's atomic size unless the path is very long, so lines of several threads do not mix. A log
+    that takes nothing any more (a full disk, a closed pipe) must not turn an answer into a failure."""
+    with contextlib.suppress(OSError):
+        os.write(STDERR, line(answered).encode("ascii"))
 
 
 _second = (0, "")

@@ -1,6 +1,8 @@
 """Django's settings, made from `config.py`; nothing here reads the environment."""
 
+import sqlite3
 import sys
+from pathlib import Path
 from typing import Any
 
 from huey import RedisHuey, SqliteHuey
@@ -70,6 +72,11 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": CONFIG.database()}
+# Options by backend, so that `records migrate` can open another one than the configured.
+RECORD_STORE: dict[str, Any] = {
+    "backend": CONFIG.record_store,
+    "options": {"file": {"root": CONFIG.records_root}, "database": {"alias": "default"}},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"
@@ -102,6 +109,7 @@ CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_SECURE = CONFIG.https
 CSRF_COOKIE_HTTPONLY = True  # pages carry the token in hx-headers
 CSRF_COOKIE_SAMESITE = "Strict"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # one cookie fewer
 CSRF_FAILURE_VIEW = "project.errors.csrf_failure"
 
 # Which scheme a request came by is settled in the front, which believes trusted proxies alone.
@@ -132,10 +140,15 @@ def _queue() -> SqliteHuey | RedisHuey:
     kind, place = CONFIG.queue()
     if kind == "redis":
         return RedisHuey("holdfast", url=place)
+    Path(place).parent.mkdir(parents=True, exist_ok=True)
     return SqliteHuey("holdfast", filename=place, fsync=True)
 
 
-HUEY = _queue()
+try:
+    HUEY = _queue()
+except (sqlite3.Error, OSError) as error:
+    sys.stderr.write(f"Holdfast cannot start: the queue cannot be opened, see HOLDFAST_QUEUE_URL: {error}\n")
+    raise SystemExit(2) from None
 
 # Bytes of a request's body, counted in the front before any view runs; the first pattern that matches decides.
 BODY_LIMIT = 10 * 1024 * 1024

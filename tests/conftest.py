@@ -1,15 +1,23 @@
 """Fixtures are nouns; each builds only what is asked for."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
+from pytest_django.plugin import DjangoDbBlocker
 
 from jobs_app.domain.access import Role
 from jobs_app.models import Project
-from tests import factories
+from jobs_app.stores.collections import COLLECTIONS
+from storage_app.records import configured, registry
+from storage_app.records.base import RecordStore
+from tests import databases, factories
+from tests.contracts.backends import BACKENDS
 
 
 class Clock:
@@ -43,6 +51,54 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("django.utils.timezone.now", clock)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def records_in_memory(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test has a record store of its own; one that asks for `record_store` runs on each of them."""
+    if "record_store" in request.fixturenames:
+        yield
+        return
+    with configured.using(opened("memory")):
+        yield
+
+
+@pytest.fixture(scope="session")
+def sqlite_records(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> databases.Settings:
+    settings = databases.sqlite_settings(tmp_path_factory.mktemp("sqlite") / "records.sqlite3")
+    with django_db_blocker.unblock():
+        databases.migrate(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def postgresql_records(django_db_blocker: DjangoDbBlocker) -> Iterator[databases.Settings]:
+    with databases.postgresql_server() as socket_folder:
+        settings = databases.postgresql_settings(socket_folder)
+        with django_db_blocker.unblock():
+            databases.migrate(settings)
+        yield settings
+
+
+@pytest.fixture(params=list(BACKENDS))
+def record_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
+    """The store that services use, on each backend; it goes by the clock that `clock` moves."""
+    backend = BACKENDS[request.param]
+    with opened(backend.name, **backend.prepare(request, tmp_path)) as made, configured.using(made):
+        for slug in made.projects():  # a database is shared by the tests of a run, and so are the names of projects
+            made.delete_project(slug)
+        yield made
+
+
+def opened(name: str, **options: Any) -> RecordStore:
+    return registry.open_store(name, COLLECTIONS, clock=lambda: timezone.now(), **options)
+
+
+@pytest.fixture
+def memory_store() -> Iterator[RecordStore]:
+    """What the product uses as its record store while the test runs."""
+    with configured.using(registry.open_store("memory", configured.declared())) as store:
+        yield store
 
 
 @pytest.fixture

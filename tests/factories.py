@@ -1,12 +1,23 @@
-"""The cast: projects, people with roles, tokens."""
+"""The cast: projects, people with roles, tokens, jobs."""
 
 import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 
+from jobs_app.domain import job_transitions
 from jobs_app.domain.access import COMMAND, Actor, Role, Scope
+from jobs_app.domain.job import Job, Step
+from jobs_app.domain.job_states import JobState
+from jobs_app.domain.job_transitions import Failure
+from jobs_app.domain.new_job import NewJob
 from jobs_app.models import Membership, Project
-from jobs_app.services import access, tokens
+from jobs_app.services import access, claims, jobs, pauses, tokens
+from jobs_app.services.claims import Claimed, ClaimRequest
+from jobs_app.stores.job_records import JobRecords
+from storage_app.records.configured import record_store
 
 PASSWORD = "correct horse battery"
 
@@ -35,3 +46,50 @@ def make_actor(project: Project, role: Role) -> Actor:
 def make_token(project: Project, *scopes: Scope) -> str:
     """The secret of a token with these scopes, or with all."""
     return tokens.create(COMMAND, project.slug, "a program", [scope.value for scope in scopes or tuple(Scope)])[1]
+
+
+def make_job(project: Project, actor: Actor = COMMAND, **fields: Any) -> Job:
+    """A pending job, made as any caller makes one."""
+    return jobs.create(actor, project.slug, NewJob(**fields)).job
+
+
+def claim_job(project: Project, worker_id: str = "w1", actor: Actor = COMMAND, **asked: Any) -> Claimed:
+    """The next job, in the hands of a worker; there must be one."""
+    (claimed,) = claims.claim(actor, project.slug, ClaimRequest(worker_id, **asked))
+    return claimed
+
+
+def job_in(project: Project, state: JobState, **fields: Any) -> Job:
+    """A job that came to this state the way jobs do. Nothing else may be due in the project."""
+    job = make_job(project, **fields)
+    slug = project.slug
+    if state is JobState.PENDING:
+        return job
+    if state is JobState.CANCELLED:
+        return jobs.cancel(COMMAND, slug, job.id)
+    claimed = claim_job(project)
+    assert claimed.job.id == job.id
+    match state:
+        case JobState.COMPLETED:
+            return claims.complete(COMMAND, slug, job.id, claimed.lease_token, {"pages": 3})
+        case JobState.FAILED:
+            failure = Failure("no such page", retryable=False)
+            return claims.fail(COMMAND, slug, job.id, claimed.lease_token, failure)
+        case JobState.TIMEOUT:
+            records = JobRecords(record_store(), slug)
+
+            def end(job: Job, now: datetime) -> Step | None:
+                overdue = replace(job, timeout_at=now - timedelta(seconds=1))
+                return job_transitions.settle(overdue, now, 3)
+
+            return records.change(job.id, end)
+    return claimed.job
+
+
+def job_cast(project: Project) -> dict[str, str]:
+    """The ids of a job for everything that can be done to one; and a pause that can be ended."""
+    cast = {"failed": job_in(project, JobState.FAILED).id, "held": job_in(project, JobState.PROCESSING).id}
+    deleted = make_job(project)
+    jobs.delete(COMMAND, project.slug, deleted.id)
+    pauses.pause(COMMAND, project.slug, None, "night")
+    return {**cast, "deleted": deleted.id, "pending": make_job(project).id}

@@ -14,10 +14,12 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
+from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
 from jobs_app.services import logins, people, tokens
-from tests.factories import make_person, make_project, make_token
+from storage_app.records.base import RecordStore
+from tests.factories import job_cast, make_person, make_project, make_token
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +42,7 @@ class Route:
 
     @property
     def in_project(self) -> bool:
-        return "<p>" in self.path or "<slug:slug>" in self.path
+        return any(part in self.path for part in ("<p>", "<slug:slug>", "quarantine/<id>"))
 
     @property
     def is_api(self) -> bool:
@@ -50,7 +52,9 @@ class Route:
 QUERIES = {"DELETE /api/v1/projects/<p>": "?confirm=alpha", "GET /live/": "?topics=/maintenance"}
 V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
+JOBS = f"{PROJECT}/jobs"
 PAGE = "p/<slug:slug>/"
+LEASE = "the token of the one lease"
 ROUTES = [
     Route("GET", f"{V1}/me", TOKEN_HOLDER),
     Route("GET", f"{V1}/projects", TOKEN_HOLDER),
@@ -66,9 +70,43 @@ ROUTES = [
     Route("POST", f"{PROJECT}/tokens/<token_id>/rotate", ADMIN),
     Route("DELETE", f"{PROJECT}/tokens/<token_id>", ADMIN),
     Route("GET", f"{PROJECT}/audit", ADMIN),
+    Route("GET", JOBS, READ),
+    Route("POST", JOBS, WRITE, {"name": "x"}),
+    Route("POST", f"{JOBS}/batch", WRITE, {"jobs": [{"name": "x"}]}),
+    Route("POST", f"{JOBS}/claim", WORK, {"worker_id": "w1"}),
+    Route("GET", f"{JOBS}/<id>", READ),
+    Route("PATCH", f"{JOBS}/<id>", WRITE, {"priority": 1}),
+    Route("DELETE", f"{JOBS}/<id>", WRITE),
+    Route("POST", f"{JOBS}/<id>/cancel", WRITE, {}),
+    Route("POST", f"{JOBS}/<id>/retry", WRITE, {}),
+    Route("POST", f"{JOBS}/<id>/heartbeat", WORK, {"lease_token": LEASE}),
+    Route("POST", f"{JOBS}/<id>/complete", WORK, {"lease_token": LEASE}),
+    Route("POST", f"{JOBS}/<id>/fail", WORK, {"lease_token": LEASE, "error_message": "x"}),
+    Route("POST", f"{JOBS}/<id>/release", WORK, {"lease_token": LEASE}),
+    Route("GET", f"{JOBS}/<id>/events", READ),
+    Route("GET", f"{JOBS}/<id>/attempts", READ),
+    Route("GET", f"{JOBS}/<id>/waiting", READ),
+    Route("GET", f"{JOBS}/<id>/logs", READ),
+    Route("POST", f"{JOBS}/<id>/logs", WRITE, {"entries": [{"message": "x"}]}),
+    Route("GET", f"{JOBS}/<id>/logs/stream", READ),
+    Route("GET", f"{JOBS}/<id>/logs/download", READ),
+    Route("GET", f"{PROJECT}/trash", READ),
+    Route("POST", f"{PROJECT}/trash/<id>/restore", WRITE),
+    Route("DELETE", f"{PROJECT}/trash/<id>", WRITE),
+    Route("GET", f"{PROJECT}/retention", READ),
+    Route("GET", f"{PROJECT}/workers", READ),
+    Route("GET", f"{PROJECT}/workers/<worker_id>", READ),
+    Route("POST", f"{PROJECT}/workers/<worker_id>/drain", WRITE, {}),
+    Route("POST", f"{PROJECT}/workers/<worker_id>/resume", WRITE),
+    Route("GET", f"{PROJECT}/pauses", READ),
+    Route("POST", f"{PROJECT}/pauses", WRITE, {"reason": "x"}),
+    Route("DELETE", f"{PROJECT}/pauses", WRITE),
     Route("GET", f"{V1}/maintenance/tasks", TOKEN_HOLDER),
     Route("POST", f"{V1}/maintenance/tasks/<name>/run", SERVER),
     Route("GET", f"{V1}/maintenance/history", TOKEN_HOLDER),
+    Route("GET", f"{V1}/quarantine", TOKEN_HOLDER),
+    Route("POST", f"{V1}/quarantine/<id>/restore", ADMIN, {"text": "{}"}),
+    Route("DELETE", f"{V1}/quarantine/<id>", ADMIN),
     Route("GET", f"{V1}/openapi.json", EVERYBODY),
     Route("GET", f"{V1}/docs", EVERYBODY),
     Route("GET", "healthz", EVERYBODY),
@@ -103,6 +141,10 @@ ROUTES = [
     Route("POST", f"{PAGE}settings/tokens/<int:token_id>/revoke/", ADMIN),
     Route("POST", f"{PAGE}settings/tokens/<int:token_id>/rotate/", ADMIN),
     Route("GET", f"{PAGE}settings/audit/", ADMIN),
+    Route("GET", f"{PAGE}storages/", READ),
+    Route("GET", f"{PAGE}storages/quarantine/", ADMIN),
+    Route("POST", f"{PAGE}storages/quarantine/<name>/restore/", ADMIN, {"text": "{}"}),
+    Route("POST", f"{PAGE}storages/quarantine/<name>/discard/", ADMIN),
     Route("GET", "maintenance/", PERSON),
     Route("POST", "maintenance/<name>/run/", SERVER),
     Route("GET", "docs/", PERSON),
@@ -128,30 +170,47 @@ class World:
     member: User
     token: Token
     invitation: str
+    set_aside: str
+    jobs: dict[str, str]  # ids by what can be done to them
+
+    def job_for(self, route: Route) -> str:
+        verb = route.path.rpartition("/")[2]
+        if "trash" in route.path:
+            return self.jobs["deleted"]
+        held = {"heartbeat", "complete", "fail", "release"}
+        return self.jobs["held" if verb in held else "failed" if verb == "retry" else "pending"]
 
 
 @pytest.fixture
-def world(project: Project, other_project: Project) -> World:
+def world(
+    project: Project, other_project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch
+) -> World:
+    monkeypatch.setattr(lease, "new_token", lambda: LEASE)
     member = make_person("eve", roles={project: Role.VIEWER})
     make_person("anna", roles={project: Role.ADMIN})
     token, _ = tokens.create(COMMAND, project.slug, "existing", [Scope.READ])
     _, invitation = people.invite(COMMAND, "newcomer")
-    return World(project, other_project, member, token, invitation)
+    note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
+    set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
+    return World(project, other_project, member, token, invitation, set_aside, job_cast(project))
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:
     _, _, uid, secret, _ = world.invitation.split("/")
     session = logins.sessions_of(caller).first() if caller else None
-    name = session.name if session and "sessions" in route.path else "index" if "docs" in route.path else "clean-up"
+    name = session.name if session and "sessions" in route.path else "clean-up"
+    name = world.set_aside if "quarantine" in route.path else name
     values = {
         "<p>": world.project.slug,
         "<slug:slug>": world.project.slug,
         "<username>": world.member.username,
+        "<worker_id>": "w1",
         "<token_id>": str(world.token.pk),
         "<int:token_id>": str(world.token.pk),
         "<uid>": uid,
         "<token>": secret,
         "<slug:name>": "index",
+        "<id>": f"{world.project.slug}.{world.set_aside}" if "quarantine" in route.path else world.job_for(route),
         "<name>": name,
     }
     path = route.path
@@ -260,6 +319,16 @@ def test_every_route_is_in_the_table() -> None:
     assert len(served) > 30
     assert served - known == set()
     assert known - served == set()
+
+
+def test_every_method_of_the_api_is_in_the_table() -> None:
+    served = {
+        f"{method.upper()} {path}".replace("{", "<").replace("}", ">")
+        for path, operations in Client().get("/api/v1/openapi.json").json()["paths"].items()
+        for method in operations
+    }
+    assert len(served) > 12
+    assert served - {name_of(route) for route in ROUTES} == set()
 
 
 def _served(resolver: URLResolver, prefix: str = "") -> Iterator[str]:

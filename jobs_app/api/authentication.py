@@ -1,12 +1,13 @@
 """Who is asking: a bearer token, else the dashboard's session with its CSRF token on unsafe methods."""
 
+from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from jobs_app.domain.access import Actor
 from jobs_app.errors import RefusedError, UnauthenticatedError
-from jobs_app.services import access, tokens
+from jobs_app.services import access, logins, tokens
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITE = frozenset({"same-origin", "none"})
@@ -46,13 +47,15 @@ class TokenAuth(HttpBearer):
 class SessionAuth(APIKeyCookie):
     """The login of the dashboard."""
 
-    param_name = "sessionid"
+    param_name = settings.SESSION_COOKIE_NAME
     openapi_description = "The dashboard's login; unsafe methods need its CSRF token in `X-CSRFToken`."
 
     def __init__(self) -> None:
         super().__init__(csrf=False)  # checked below, with a second guard
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Actor | None:
+        if request.user.is_authenticated:
+            logins.enforce_limits(request)
         if not request.user.is_authenticated or request.session.get("must_change_password"):
             return None
         if request.method not in SAFE_METHODS:

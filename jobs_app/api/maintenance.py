@@ -5,7 +5,7 @@ from typing import Annotated
 from ninja import Query, Router, Status
 
 from jobs_app.api.authentication import ApiRequest
-from jobs_app.api.parameters import Cursor, Limit
+from jobs_app.api.parameters import Cursor, Limit, problems
 from jobs_app.api.schemas import TaskOut, TaskPage, TaskRunOut, TaskRunPage
 from jobs_app.models import TaskRun
 from jobs_app.services import maintenance, paging
@@ -25,7 +25,9 @@ def run_task(request: ApiRequest, name: str) -> Status[TaskRun]:
     return Status(202, maintenance.ask_for_run(request.auth, name))
 
 
-@router.get("/maintenance/history", response=TaskRunPage, summary="Read the history of runs")
+@router.get(
+    "/maintenance/history", response=TaskRunPage, summary="Read the history of runs", openapi_extra=problems(404)
+)
 def list_history(
     request: ApiRequest,
     name: Annotated[str | None, Query(max_length=64, description="One task only.")] = None,

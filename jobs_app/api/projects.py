@@ -31,7 +31,9 @@ def list_projects(request: ApiRequest, cursor: Cursor = None, limit: Limit = pag
     return paging.page(projects.visible(request.auth), "slug", cursor, limit)
 
 
-@router.post("/projects", response={201: ProjectOut}, summary="Create a project", openapi_extra=problems(409))
+@router.post(
+    "/projects", response={201: ProjectOut}, summary="Create a project", openapi_extra=problems(409, versioned=True)
+)
 def create_project(request: ApiRequest, body: ProjectIn, key: IdempotencyKey = None) -> HttpResponse:
     """For those who run the server. A person who makes a project becomes its admin."""
 
@@ -42,7 +44,12 @@ def create_project(request: ApiRequest, body: ProjectIn, key: IdempotencyKey = N
     return created(request, request.auth, create, key)
 
 
-@router.get("/projects/{p}", response={200: ProjectOut, 304: None}, summary="Get a project")
+@router.get(
+    "/projects/{p}",
+    response={200: ProjectOut, 304: None},
+    summary="Get a project",
+    openapi_extra=problems(versioned=True),
+)
 def get_project(request: ApiRequest, response: HttpResponse, p: Slug) -> Project | HttpResponse:
     project = projects.get(request.auth, p)
     tag = preconditions.etag(project.version)
@@ -52,7 +59,7 @@ def get_project(request: ApiRequest, response: HttpResponse, p: Slug) -> Project
     return project
 
 
-@router.patch("/projects/{p}", response=ProjectOut, summary="Change a project", openapi_extra=problems(412))
+@router.patch("/projects/{p}", response=ProjectOut, summary="Change a project", openapi_extra=problems(versioned=True))
 def change_project(request: ApiRequest, response: HttpResponse, p: Slug, body: ProjectChange) -> Project:
     """Changes the fields that are sent. `If-Match` makes it conditional on the version."""
     project = projects.change(
@@ -66,7 +73,9 @@ def change_project(request: ApiRequest, response: HttpResponse, p: Slug, body: P
     return project
 
 
-@router.delete("/projects/{p}", response={204: None}, summary="Delete a project", openapi_extra=problems(412))
+@router.delete(
+    "/projects/{p}", response={204: None}, summary="Delete a project", openapi_extra=problems(versioned=True)
+)
 def delete_project(
     request: ApiRequest, p: Slug, confirm: Annotated[str, Query(description="The slug once more.")] = ""
 ) -> None:

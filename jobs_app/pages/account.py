@@ -68,6 +68,9 @@ def sessions(request: PageRequest) -> HttpResponse:
 
 @require_POST
 def end_session(request: PageRequest, name: str) -> HttpResponse:
+    if name == PersonSession(session_key=request.session.session_key or "").name:
+        logins.log_out(request, actor_of(request))
+        return redirect("login")
     try:
         logins.end_session(actor_of(request), request.user, name)
     except RefusedError as error:

@@ -1,5 +1,8 @@
 """Logging in, logging out, and accepting an invitation."""
 
+from urllib.parse import urlencode
+
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +17,8 @@ from jobs_app.pages.forms import LoginForm, NewPasswordForm, tell
 from jobs_app.pages.requests import PageRequest, actor_of, address_of
 from jobs_app.services import access, logins, people
 
-DEVICE_COOKIE = "device"
+# bound to its path, which `__Host-` does not allow
+DEVICE_COOKIE = "__Secure-device" if settings.SESSION_COOKIE_SECURE else "device"
 
 
 @login_not_required
@@ -60,7 +64,7 @@ def accept_invitation(request: HttpRequest, uid: str, token: str) -> HttpRespons
         except RefusedError as error:
             tell(form, error)
         else:
-            return redirect(f"{reverse('login')}?username={user.get_username()}")
+            return redirect(f"{reverse('login')}?{urlencode({'username': user.get_username()})}")
     context = {"form": form, "person": user, "action": request.path}
     return render(request, "registration/invitation.html", context, status=422 if form.errors else 200)
 
@@ -75,7 +79,7 @@ def _logged_in(request: HttpRequest, user: User, target: str) -> HttpResponse:
         logins.device_mark(user.get_username()),
         max_age=logins.KNOWN_DEVICE_FOR,
         path=reverse("login"),
-        secure=request.is_secure(),
+        secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Strict",
     )

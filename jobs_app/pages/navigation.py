@@ -59,6 +59,7 @@ class Group:
 PAGES = (
     Page("Overview", "project-home", "overview", "Work", "o", words="home start dashboard"),
     Page("Maintenance", "maintenance", "maintenance", "System", "m", of_project=False, words="tasks schedule runs"),
+    Page("Storages", "storages", "storages", "System", "s", words="records quarantine size"),
     Page("Settings", "settings", "settings", "System", "e", words="project name"),
     Page("Members", "settings-members", "people", "System", "u", in_navigation=False, words="people roles access"),
     Page("Tokens", "settings-tokens", "key", "System", "t", in_navigation=False, words="api bearer secret"),

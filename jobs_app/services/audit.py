@@ -1,17 +1,21 @@
 """The log of every change made by a person or a token, and of every refusal that matters."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from jobs_app.domain.access import Actor, Scope
+from jobs_app.errors import RateLimitedError
 from jobs_app.models import AuditEntry, Project
-from jobs_app.services import access
+from jobs_app.services import access, throttle
 
 LONGEST_NAME = 300
+LONGEST_ACTOR = 200
+REFUSALS = throttle.Limit("refusals of", 20, timedelta(minutes=5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,18 @@ class AuditFilter:
     text: str | None = None
     after: datetime | None = None
     before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was changed, where that is no row of the ORM."""
+
+    kind: str
+    pk: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def record(
@@ -40,16 +56,34 @@ def record(
         project_slug=project.slug if project else "",
         actor_kind=actor.kind,
         actor_id=actor.id,
-        actor_name=actor.name[:200],
+        actor_name=actor.name[:LONGEST_ACTOR],
         address=actor.address,
         action=action,
-        target_kind=type(target).__name__.lower() if target is not None else "",
+        target_kind=_kind(target),
         target_id=str(getattr(target, "pk", "")),
         target_name=str(target)[:LONGEST_NAME] if target is not None else "",
         outcome=outcome,
         detail=dict(detail or {}),
         request_id=actor.request_id,
     )
+
+
+def refused(actor: Actor, what: str, slug: str) -> None:
+    """Somebody known asked for what they may not have; whoever keeps asking cannot fill the log with it."""
+    with contextlib.suppress(RateLimitedError):
+        throttle.count(REFUSALS, f"{actor.kind}:{actor.id}")
+        AuditEntry.objects.create(
+            project_slug=slug,
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            actor_name=actor.name[:LONGEST_ACTOR],
+            address=actor.address,
+            action="access",
+            target_kind="address",
+            target_name=what[:LONGEST_NAME],
+            outcome="refused",
+            request_id=actor.request_id,
+        )
 
 
 def entries(actor: Actor, slug: str, conditions: AuditFilter) -> QuerySet[AuditEntry]:
@@ -69,6 +103,12 @@ def entries(actor: Actor, slug: str, conditions: AuditFilter) -> QuerySet[AuditE
     if conditions.before:
         found = found.filter(at__lt=conditions.before)
     return found.order_by("-id")
+
+
+def _kind(target: object) -> str:
+    if target is None:
+        return ""
+    return target.kind if isinstance(target, Target) else type(target).__name__.lower()
 
 
 def _mentions(text: str) -> Q:

@@ -31,4 +31,7 @@ def stopped(consumer: str) -> None:
 
 
 def alive() -> list[ConsumerBeat]:
-    return list(ConsumerBeat.objects.filter(beat_at__gt=timezone.now() - SILENT_AFTER).order_by("consumer"))
+    now = timezone.now()
+    # a beat from the future is one from before the clock was set back, and says nothing
+    beats = ConsumerBeat.objects.filter(beat_at__gt=now - SILENT_AFTER, beat_at__lt=now + SILENT_AFTER)
+    return list(beats.order_by("consumer"))

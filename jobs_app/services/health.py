@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.db import DatabaseError, connection
 
 from jobs_app.domain.maintenance import Counts, Deadline
+from jobs_app.models import ChangeCounter
 from jobs_app.services import changes, consumers
 
 log = logging.getLogger("holdfast.health")
@@ -26,9 +28,11 @@ class Report:
 
 
 def database() -> Report:
+    """Answers, and is the one that was prepared: a file that was deleted is opened anew and empty without a word."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+            return Report("database", "The database's file is gone.")
+        ChangeCounter.objects.exists()
     except DatabaseError:
         log.exception("The database does not answer.")
         return Report("database", "The database does not answer.")
@@ -45,8 +49,11 @@ def needed() -> list[Report]:
 
 def consumer() -> Report:
     """Pages work without a consumer, so it is told to people and does not stop traffic."""
-    if consumers.alive():
-        return Report("consumer")
+    try:
+        if consumers.alive():
+            return Report("consumer")
+    except DatabaseError:
+        return Report("consumer", "Whether a consumer is running is not known without the database.")
     return Report("consumer", "No consumer is running: nothing is swept, sent or cleaned up.")
 
 

@@ -17,11 +17,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from jobs_app.domain.access import Actor
-from jobs_app.errors import BusyError, IdempotencyKeyReusedError, InvalidError
+from jobs_app.errors import BusyError, ConflictError, IdempotencyKeyReusedError, InvalidError
 from jobs_app.models import IdempotentAnswer
 
 KEPT = timedelta(hours=24)
 LONGEST_KEY = 255
+MARK_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def once(actor: Actor, key: str | None, request: bytes, perform: Callable[[], An
         raise BusyError("The same request is being answered at this moment. Try again in a second.")
     if kept.request_digest != request_digest:
         raise IdempotencyKeyReusedError("This Idempotency-Key was used for another request; use a new one.")
-    return Answer(kept.status, _sealed(bytes(kept.sealed_body), key, bytes(kept.nonce)), kept.location, replayed=True)
+    return Answer(kept.status, _opened(kept, key), kept.location, replayed=True)
 
 
 class _AnotherWasFirstError(Exception):
@@ -63,6 +64,7 @@ def _kept(key_digest: str) -> IdempotentAnswer | None:
 
 def _performed(key_digest: str, request_digest: str, key: str, perform: Callable[[], Answer]) -> Answer:
     nonce = secrets.token_bytes(32)
+    secret = settings.SECRET_KEY
     with transaction.atomic():
         IdempotentAnswer.objects.filter(key_digest=key_digest, created_at__lte=timezone.now() - KEPT).delete()
         try:
@@ -74,13 +76,29 @@ def _performed(key_digest: str, request_digest: str, key: str, perform: Callable
             raise _AnotherWasFirstError from None
         answer = perform()
         row.status, row.location = answer.status, answer.location
-        row.sealed_body = _sealed(answer.body, key, nonce)
+        row.sealed_body = _mark(answer.body, secret, nonce) + _masked(answer.body, secret, key, nonce)
         row.save()
     return answer
 
 
-def _sealed(body: bytes, key: str, nonce: bytes) -> bytes:
+def _opened(kept: IdempotentAnswer, key: str) -> bytes:
+    """With whichever of the server's keys it was sealed: while one is being rotated, the earlier ones still open."""
+    sealed, nonce = bytes(kept.sealed_body), bytes(kept.nonce)
+    mark, masked = sealed[:MARK_LENGTH], sealed[MARK_LENGTH:]
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        body = _masked(masked, secret, key, nonce)
+        if hmac.compare_digest(mark, _mark(body, secret, nonce)):
+            return body
+    raise ConflictError("This request was answered before the server's secret key was changed; use a new key for it.")
+
+
+def _mark(body: bytes, secret: str, nonce: bytes) -> bytes:
+    """Tells a body that was opened with the right key from noise."""
+    return hmac.digest(secret.encode(), b"mark" + nonce + body, "sha256")
+
+
+def _masked(body: bytes, secret: str, key: str, nonce: bytes) -> bytes:
     """Sealing and opening are the same: exclusive or with a stream that is used for this one body only."""
-    seed = hmac.digest(settings.SECRET_KEY.encode(), nonce + key.encode(), "sha256")
+    seed = hmac.digest(secret.encode(), b"stream" + nonce + key.encode(), "sha256")
     stream = hashlib.shake_256(seed).digest(len(body))
     return bytes(a ^ b for a, b in zip(body, stream, strict=True))

@@ -1,18 +1,20 @@
 """Logging in and out: throttled without locking the owner out, listed by device, ended one by one."""
 
+import contextlib
 import time
 from datetime import timedelta
 
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.models import User
 from django.core import signing
+from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs_app.domain.access import Actor, ActorKind
 from jobs_app.errors import InvalidError, NotFoundError, RateLimitedError, UnauthenticatedError
 from jobs_app.models import PersonSession
-from jobs_app.services import audit, throttle
+from jobs_app.services import access, audit, throttle
 
 # From one address any number of names may be guessed at, so the address has a window of its own. An account has one
 # for all strange devices together; a device that logged in before has its own, so that nobody can lock the owner out.
@@ -26,11 +28,13 @@ USE_IS_NOTED_EVERY = timedelta(minutes=5)
 KNOWN_DEVICE_FOR = timedelta(days=365)
 DEVICE_SALT = "holdfast.device"
 LONGEST_NAME = 254
+STRANGER = "an unknown name"
 
 
 def log_in(request: HttpRequest, username: str, password: str, address: str, device: str) -> User:
     """The person, with a new session; a wrong name and a wrong password look and take the same."""
-    attempt = Actor(ActorKind.PERSON, "", username[:LONGEST_NAME], address=address)
+    request_id = request.META.get("request_id", "")
+    attempt = Actor(ActorKind.PERSON, "", _known_name(username), address=address, request_id=request_id)
     limit, subject = _window(username, device)
     try:
         throttle.count(BY_ADDRESS, address)
@@ -48,7 +52,7 @@ def log_in(request: HttpRequest, username: str, password: str, address: str, dev
     request.session["logged_in_at"] = time.time()
     request.session.set_expiry(int(IDLE_LIMIT.total_seconds()))
     throttle.forgive(limit, subject)
-    audit.record(Actor(ActorKind.PERSON, str(user.pk), user.get_username(), address=address), "login", user)
+    audit.record(access.actor_for_person(user, address, request_id), "login", user)
     return user
 
 
@@ -79,6 +83,10 @@ def enforce_limits(request: HttpRequest) -> None:
         logout(request)
     elif now - request.session.get("used_at", 0) > USE_IS_NOTED_EVERY.total_seconds():
         request.session["used_at"] = now
+        # a disk that is full or read-only is no reason to let nobody read
+        with contextlib.suppress(OperationalError):
+            request.session.save()
+        request.session.modified = False
 
 
 def sessions_of(user: User) -> QuerySet[PersonSession]:
@@ -107,6 +115,11 @@ def _window(username: str, device: str) -> tuple[throttle.Limit, str]:
     except signing.BadSignature:
         known = False
     return (BY_DEVICE, device) if known else (BY_ACCOUNT, username.casefold())
+
+
+def _known_name(username: str) -> str:
+    """What was typed is kept only where it is somebody's name: else it may well be a password in the wrong field."""
+    return username if _plausible(username) and User.objects.filter(username=username).exists() else STRANGER
 
 
 def _plausible(username: str) -> bool:

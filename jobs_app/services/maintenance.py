@@ -23,6 +23,8 @@ from jobs_app.services.task_catalogue import TASKS
 SCHEDULE = "schedule"
 TOPIC = changes.server_topic("maintenance")
 STRIP = 30
+# what consumers on several machines may think of the time
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +105,16 @@ def _known(name: str) -> MaintenanceTask:
 
 def _claim(task: MaintenanceTask, now: datetime) -> list[int]:
     """The task's row is taken for as long as one run may last; two runs of one task are never under way at once."""
-    schedule, made = TaskSchedule.objects.get_or_create(name=task.name, defaults={"due_at": now})
+    schedule, _ = TaskSchedule.objects.get_or_create(name=task.name, defaults={"due_at": now})
+    # what lies further ahead than one period is from before the clock was set back
+    due = schedule.due_at <= now or schedule.due_at > now + task.every + CLOCKS_DIFFER
     asked = TaskRun.objects.filter(name=task.name, outcome=RunOutcome.ASKED).order_by("id").first()
-    if not made and schedule.due_at > now and asked is None:
+    if not due and asked is None:
         return []
     with transaction.atomic():
-        free = Q(held_until=None) | Q(held_until__lt=now)
+        free = Q(held_until=None) | Q(held_until__lt=now) | Q(held_until__gt=now + _hold(task) + CLOCKS_DIFFER)
         taken = TaskSchedule.objects.filter(free, name=task.name, due_at=schedule.due_at).update(
-            due_at=now + task.every if schedule.due_at <= now else schedule.due_at, held_until=now + _hold(task)
+            due_at=now + task.every if due else schedule.due_at, held_until=now + _hold(task)
         )
         if not taken:
             return []  # another consumer was first, or the run before this one is still under way

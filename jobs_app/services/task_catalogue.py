@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, health
+from jobs_app.services import clean_up, expiry, health, retention
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -14,6 +14,20 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(days=1),
             limit=timedelta(minutes=5),
             run=clean_up.run,
+        ),
+        MaintenanceTask(
+            "expiry",
+            "Settles the clocks of jobs: due times, leases, attempts that take too long, deadlines.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=50),
+            run=expiry.run,
+        ),
+        MaintenanceTask(
+            "retention",
+            "Removes jobs that ended long ago, with events and logs, and empties the trash.",
+            every=timedelta(days=1),
+            limit=timedelta(minutes=15),
+            run=retention.run,
         ),
         MaintenanceTask(
             "health",

@@ -11,6 +11,8 @@ from django.utils import timezone
 from jobs_app.errors import RateLimitedError
 from jobs_app.models import Throttle
 
+CURRENT = "t.window_ends_at > %s AND t.window_ends_at <= excluded.window_ends_at"
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -27,14 +29,6 @@ def count(limit: Limit, subject: str) -> None:
     tries, window_ends_at = _counted(_key(limit, subject), now, now + limit.window)
     if tries > limit.count:
         raise _refusal(window_ends_at - now)
-
-
-def check(limit: Limit, subject: str) -> None:
-    """Refuses where the window is used up, and counts nothing."""
-    now = timezone.now()
-    row = Throttle.objects.filter(key=_key(limit, subject), window_ends_at__gt=now, count__gte=limit.count).first()
-    if row is not None:
-        raise _refusal(row.window_ends_at - now)
 
 
 def forgive(limit: Limit, subject: str) -> None:
@@ -60,8 +54,9 @@ def _counted(key: str, now: datetime, window_ends_at: datetime) -> tuple[int, da
         cursor.execute(
             f"INSERT INTO {table} AS t (key, count, window_ends_at) VALUES (%s, 1, %s) "  # noqa: S608 - no user text
             "ON CONFLICT (key) DO UPDATE SET "
-            "count = CASE WHEN t.window_ends_at > %s THEN t.count + 1 ELSE 1 END, "
-            "window_ends_at = CASE WHEN t.window_ends_at > %s THEN t.window_ends_at ELSE excluded.window_ends_at END "
+            # a window that ends later than a new one would is from before the clock was set back
+            f"count = CASE WHEN {CURRENT} THEN t.count + 1 ELSE 1 END, "
+            f"window_ends_at = CASE WHEN {CURRENT} THEN t.window_ends_at ELSE excluded.window_ends_at END "
             "RETURNING count",
             [key, adapt(window_ends_at), adapt(now), adapt(now)],
         )

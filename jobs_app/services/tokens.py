@@ -1,20 +1,22 @@
 """Bearer tokens: shown once, kept as a digest, bound to a project, ended at once when revoked."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from jobs_app.domain import token as token_format
 from jobs_app.domain.access import Actor, Scope
-from jobs_app.errors import InvalidError, NotFoundError
+from jobs_app.errors import ConflictError, InvalidError, NotFoundError
 from jobs_app.models import Project, Token
 from jobs_app.services import access, audit
 
 LONGEST_NAME = 100
 OVERLAP = timedelta(hours=24)
+LONGEST_LIFE = timedelta(days=3650)
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -40,13 +42,17 @@ def create_for_server(
 
 
 def rotate(actor: Actor, slug: str, token_id: int, overlap: timedelta = OVERLAP) -> tuple[Token, str]:
-    """A successor with the same rights; the old token goes on for a while, so that nothing has to stop."""
+    """A successor with the same rights for the same length of time; the old token goes on for a while, so that
+    nothing has to stop."""
     project = access.project_for(actor, slug, Scope.ADMIN)
     with transaction.atomic():
         old = _live(project, token_id)
-        ends = timezone.now() + overlap
-        old.expires_at = min(old.expires_at, ends) if old.expires_at else ends
-        successor, secret = _make(actor, project, old.name, old.scopes, None)
+        now = timezone.now()
+        if old.expires_at is not None and old.expires_at <= now:
+            raise ConflictError(f"Token {token_id} has expired; make a new one in its place.")
+        expires_at = now + (old.expires_at - old.created_at) if old.expires_at else None
+        old.expires_at = min(old.expires_at or now + overlap, now + overlap)
+        successor, secret = _make(actor, project, old.name, old.scopes, expires_at)
         old.save(update_fields=["expires_at"])
         audit.record(actor, "token.rotate", old, project=project, detail={"successor": successor.pk})
     return successor, secret
@@ -73,7 +79,9 @@ def authenticate(secret: str) -> Token | None:
         .first()
     )
     if token is not None and (token.last_used_at is None or now - token.last_used_at > USE_IS_NOTED_EVERY):
-        Token.objects.filter(pk=token.pk).update(last_used_at=now)
+        # a disk that is full or read-only is no reason to let nobody read
+        with contextlib.suppress(OperationalError):
+            Token.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
 
 
@@ -121,4 +129,6 @@ def _checked_scopes(scopes: Sequence[str]) -> list[str]:
 def _checked_expiry(expires_at: datetime | None) -> datetime | None:
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidError.at("expires_at", "lies in the past")
+    if expires_at is not None and expires_at > timezone.now() + LONGEST_LIFE:
+        raise InvalidError.at("expires_at", f"lies more than {LONGEST_LIFE.days} days ahead; leave it out for no end")
     return expires_at

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 from huey.contrib.djhuey import on_shutdown, on_startup
 
 from jobs_app.services import consumers, maintenance
@@ -31,8 +31,9 @@ class Ticker(threading.Thread):
             try:
                 close_old_connections()
                 self._tick()
-            except DatabaseError:
-                log.exception("The consumer cannot reach the database; trying again.")
+            except Exception:
+                # also what the queue raises, which is no error of Django's; a clock that stops would stop everything
+                log.exception("The consumer cannot look for what is due; trying again.")
             self._stopped.wait(TICK_SECONDS)
         consumers.stopped(CONSUMER)
         connection.close()

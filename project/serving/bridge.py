@@ -1,5 +1,6 @@
 """Django's WSGI handler without WSGI: an environment in, the response object out."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.core import signals
@@ -29,3 +30,8 @@ def head(response: HttpResponseBase) -> Head:
 
 def body(response: HttpResponse) -> dict[str, Any]:
     return {"type": "http.response.body", "body": response.content, "more_body": False}
+
+
+async def send_whole(response: HttpResponse, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    await send(head(response))
+    await send(body(response))

@@ -7,17 +7,19 @@ counted, before a thread is spent on it.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from project import faults, request_context
 from project.serving import bodies, bridge, refusals
 from project.serving.bodies import BodyLimits
 from project.serving.environs import Environs, has_body
 from project.serving.pool import Pool
-from project.serving.refusals import FailedError, RefusedError
+from project.serving.refusals import FailedError, FaultError, RefusedError
 from project.serving.streams import Streams
 
 logger = logging.getLogger("holdfast.serving")
@@ -51,25 +53,25 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        started = time.perf_counter()
         try:
             environ = self._environs.build(scope)
             if has_body(environ):
                 await self._take_body(environ, receive)
             response = await self._pool.run(self._bridge.respond, environ)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
-            await _send_all(send, _refusal(error))
+            await bridge.send_whole(_refused(error, scope, started), send)
             return
         await self._deliver(response, receive, send)
 
     def answer_at_once(self, scope: Scope, receive: Receive, send: Callable[[dict[str, Any]], object]) -> Any:
         """In a thread of the server, where `send` takes effect when called. Gives the coroutine to run when the
         response is a stream, which then finishes the request; None when all is done."""
+        started = time.perf_counter()
         try:
             response = self._bridge.respond(self._environs.build(scope))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
-            for message in refusals.messages(_refusal(error)):
-                send(message)
-            return None
+            response = _refused(error, scope, started)
         if response.streaming:
             return self._deliver(response, receive, send)  # type: ignore[arg-type] # what it gives can be awaited
         assert isinstance(response, HttpResponse)
@@ -93,8 +95,7 @@ class Front:
             await self._stream(response, receive, send)
             return
         assert isinstance(response, HttpResponse)
-        await send(bridge.head(response))
-        await send(bridge.body(response))
+        await bridge.send_whole(response, send)
         await self._pool.run(response.close)
 
     async def _stream(self, response: StreamingHttpResponse, receive: Receive, send: Send) -> None:
@@ -102,9 +103,10 @@ class Front:
         try:
             await self._streams.send(response, receive, watched)
         except Exception:
+            request_context.current.set(getattr(response, "request_context", None))
             logger.exception("A streamed response failed.")
             if not watched.began:
-                await _send_all(watched, FailedError())
+                await bridge.send_whole(refusals.answer(FailedError(), response["X-Request-ID"]), watched)
 
 
 class _Watched:
@@ -119,13 +121,14 @@ class _Watched:
         await self._send(message)
 
 
-async def _send_all(send: Send, refusal: RefusedError) -> None:
-    for message in refusals.messages(refusal):
-        await send(message)
-
-
-def _refusal(error: Exception) -> RefusedError:
-    if isinstance(error, RefusedError):
-        return error
-    logger.error("The request could not be handed to Django.", exc_info=error)
-    return FailedError()
+def _refused(error: Exception, scope: Scope, started: float) -> HttpResponse:
+    """The answer where there is none of Django's; its line in the log is written here."""
+    request_id = refusals.request_id_of(scope)
+    if fault := faults.of(error):
+        logger.error("%s", fault[1], exc_info=error)
+        error = FaultError(*fault)
+    elif not isinstance(error, RefusedError):
+        logger.error("The request %s could not be handed to Django.", request_id, exc_info=error)
+        error = FailedError()
+    refusals.note(error, scope, request_id, time.perf_counter() - started)
+    return refusals.answer(error, request_id)

@@ -1,12 +1,16 @@
-"""What the front refuses before Django sees it, as problem documents."""
+"""What the front refuses before Django sees it, with the problem document, headers and log line of any refusal."""
 
-import json
-from http import HTTPStatus
 from typing import Any
+
+from django.http import HttpResponse
+
+from project import problems, request_log
+from project.request_context import request_id_from
+from project.request_log import Answered
+from project.security_headers import with_headers
 
 
 class RefusedError(Exception):
-    status = HTTPStatus.BAD_REQUEST
     code = "bad_request"
 
 
@@ -15,8 +19,7 @@ class UnreadableRequestError(RefusedError):
 
 
 class HeadTooLargeError(RefusedError):
-    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-    code = "content_too_large"
+    code = "header_fields_too_large"
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"All headers together may have at most {limit:,} bytes.")
@@ -28,7 +31,6 @@ class BodyCutOffError(RefusedError):
 
 
 class BodyTooLargeError(RefusedError):
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "content_too_large"
 
     def __init__(self, limit: int) -> None:
@@ -36,7 +38,6 @@ class BodyTooLargeError(RefusedError):
 
 
 class BodyTooSlowError(RefusedError):
-    status = HTTPStatus.REQUEST_TIMEOUT
     code = "request_timeout"
 
     def __init__(self) -> None:
@@ -46,30 +47,35 @@ class BodyTooSlowError(RefusedError):
 class FailedError(RefusedError):
     """Not refused but broken: what went wrong is in the log, not in the answer."""
 
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "internal_error"
 
     def __init__(self) -> None:
-        super().__init__("Something went wrong on our side.")
+        super().__init__("Something went wrong on our side; the log has the request's id.")
 
 
-def messages(refusal: RefusedError) -> list[dict[str, Any]]:
-    """The two ASGI messages that say it."""
-    problem = {
-        "type": "about:blank",
-        "title": refusal.status.phrase,
-        "status": int(refusal.status),
-        "code": refusal.code,
-        "detail": str(refusal),
-    }
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        # the rest of a refused body may still be on the line
-        (b"connection", b"close"),
-    ]
-    return [
-        {"type": "http.response.start", "status": int(refusal.status), "headers": headers},
-        {"type": "http.response.body", "body": json.dumps(problem).encode(), "more_body": False},
-    ]
+class FaultError(RefusedError):
+    """The disk could not hold the body, or the like."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def answer(refusal: RefusedError, request_id: str) -> HttpResponse:
+    response = problems.response(refusal.code, str(refusal))
+    with_headers(response)
+    response["X-Request-ID"] = request_id
+    # the rest of a refused body may still be on the line
+    response["Connection"] = "close"
+    return response
+
+
+def request_id_of(scope: dict[str, Any]) -> str:
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return request_id_from(given.decode("latin-1"))
+
+
+def note(refusal: RefusedError, scope: dict[str, Any], request_id: str, seconds: float) -> None:
+    """Django never saw the request, so its frame does not log it."""
+    status = problems.status_of(refusal.code)
+    request_log.note("", Answered(scope["method"], scope["path"], status, seconds, refusal.code, request_id, "", ""))

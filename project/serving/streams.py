@@ -2,14 +2,16 @@
 each piece waits until the caller took the one before; a caller who hangs up ends the source at once."""
 
 import asyncio
+import contextvars
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from django.db import close_old_connections
-from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, StreamingHttpResponse
 
 from jobs_app.streaming import Caller, EventStream, Later
+from project import request_context
 from project.serving import bridge
 from project.serving.pool import Pool
 
@@ -69,11 +71,15 @@ class Streams:
         return caller
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
-        return await self._pool.run(_with_fresh_connections, function, *arguments)
+        # what is logged in that thread belongs to the same request
+        context = contextvars.copy_context()
+        return await self._pool.run(context.run, _with_fresh_connections, function, *arguments)
 
     async def _send(self, response: StreamingHttpResponse, caller: Caller, send: Send) -> None:
+        # a task of its own, which takes the context with it when it ends
+        request_context.current.set(getattr(response, "request_context", None))
         if isinstance(response, Later):
-            await _send_whole(await response.final(caller), send)
+            await bridge.send_whole(await response.final(caller), send)
             return
         await send(bridge.head(response))
         if isinstance(response, EventStream):
@@ -135,11 +141,6 @@ def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
             last = time.monotonic()
     if waiting:
         yield bytes(waiting)
-
-
-async def _send_whole(response: HttpResponse, send: Send) -> None:
-    await send(bridge.head(response))
-    await send(bridge.body(response))
 
 
 async def _send_each(pieces: AsyncIterator[Any], send: Send) -> None:

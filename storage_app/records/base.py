@@ -181,6 +181,15 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Upgrade:
+    """A step from one form of what is stored to the next."""
+
+    name: str
+    title: str
+    applied: bool
+
+
+@dataclass(frozen=True)
 class CollectionStatistics:
     records: int
     entries: int
@@ -591,6 +600,14 @@ class RecordStore(ABC):
     @abstractmethod
     def rebuild_index(self, project: str | None = None, *, progress: Progress | None = None) -> int:
         """Makes indexes and counters anew from the records; how many records. Reads and writes go on or wait."""
+
+    def upgrades(self) -> list[Upgrade]:
+        """The steps of the stored form, oldest first; none where the form never changed or others see to it."""
+        return []
+
+    def upgrade(self, *, progress: Progress | None = None) -> list[Upgrade]:
+        """Takes the steps that are not applied yet, in order; those it took. May be broken off and begun again."""
+        return []
 
     @abstractmethod
     def statistics(self, project: str) -> dict[str, CollectionStatistics]:

@@ -13,6 +13,8 @@ Factory = Callable[..., RecordStore]
 
 # By text, so that choosing one backend does not import the others and what they need.
 _BACKENDS: Final[dict[str, str | Factory]] = {
+    "database": "storage_app.records.database.store:DatabaseRecordStore",
+    "file": "storage_app.records.file.store:FileRecordStore",
     "memory": "storage_app.records.memory:MemoryRecordStore",
 }
 

@@ -134,13 +134,24 @@ def test_every_code_answers_with_its_status(code: str) -> None:
     assert ("Retry-After" in response) == (response.status_code in (429, 503))
 
 
-@pytest.mark.parametrize("path", ["/nowhere/", "/p/other/", "/p/alpha/settings/tokens/999/revoke/"])
-def test_pages_say_what_is_wrong_in_the_shell(project: Project, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/nowhere/", "not_found"),
+        ("/p/other/", "not_found"),
+        ("/p/alpha/settings/tokens/999/revoke/", "method_not_allowed"),
+        ("/logout/", "method_not_allowed"),
+    ],
+)
+def test_pages_say_what_is_wrong_in_the_shell(project: Project, path: str, code: str) -> None:
     client = Client()
     client.force_login(make_person(runs_the_server=True))
     response = client.get(path)
-    assert response.status_code in (404, 405)
-    assert response["Content-Type"].startswith("text/html") or response.status_code == 405
+    assert response.status_code == problems.status_of(code)
+    assert response["Content-Type"].startswith("text/html")
+    assert problems.PROBLEMS[code][1] in response.content.decode()
+    assert 'id="nav"' in response.content.decode()
+    assert ("Allow" in response) == (code == "method_not_allowed")
 
 
 def test_the_api_documents_every_status_it_answers_with() -> None:

@@ -8,8 +8,9 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from jobs_app.domain.access import COMMAND, Role
-from jobs_app.models import Membership, MustChangePassword, Project, TaskRun
+from jobs_app.models import ConsumerBeat, Membership, MustChangePassword, Project, TaskRun
 from jobs_app.services import consumers, maintenance, people, tokens
+from storage_app.records.base import RecordStore
 from tests.browser.conftest import Visitor, eventually
 from tests.browser.test_accessibility import MEASURED, violations, width_beyond_window
 from tests.factories import PASSWORD, make_person
@@ -17,13 +18,14 @@ from tests.factories import PASSWORD, make_person
 HOSTILE = "<img src=x onerror=alert(1)>"
 PAGES = (
     "/projects/ /projects/new/ /p/alpha/ /p/alpha/settings/ /p/alpha/settings/members/ /p/alpha/settings/tokens/ "
-    "/p/alpha/settings/audit/ /maintenance/ /account/ /account/password/ /account/sessions/ /docs/ /docs/security/ "
+    "/p/alpha/settings/audit/ /p/alpha/storages/ /p/alpha/storages/quarantine/ "
+    "/maintenance/ /account/ /account/password/ /account/sessions/ /docs/ /docs/security/ "
     "/docs/errors/ /nowhere/"
 ).split()
 
 
 @pytest.fixture
-def real(visit: Visitor, settings: Settings, project: Project) -> Visitor:
+def real(visit: Visitor, settings: Settings, project: Project, memory_store: RecordStore) -> Visitor:
     """`visit` among the product's own addresses, with something of everything to see."""
     settings.ROOT_URLCONF = "tests.browser.real_urls"
     Project.objects.filter(pk=project.pk).update(name=HOSTILE, description=HOSTILE * 5)
@@ -32,19 +34,22 @@ def real(visit: Visitor, settings: Settings, project: Project) -> Visitor:
     for run_id in maintenance.claim_due():
         maintenance.perform(run_id, "here")
     consumers.beat("here")
+    memory_store.insert("alpha", "free.notes", {"text": HOSTILE})
+    note = memory_store.insert("alpha", "free.notes", {"text": HOSTILE})
+    memory_store.quarantine("alpha", "free.notes", note.id, HOSTILE)
     return visit
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 360), ("dark", 1440), ("light", 360)])
 def test_no_page_has_a_violation_or_is_wider_than_the_window(real: Visitor, theme: str, width: int) -> None:
     opened = real("/projects/", theme=theme, width=width, **MEASURED)
+    opened.expected.append("404")  # the page that is not there
     found = {}
     for path in PAGES:
         opened.page.goto(path)
         assert width_beyond_window(opened.page) <= 0, path
         found[path] = violations(opened.page)
     assert {path: faults for path, faults in found.items() if faults} == {}
-    opened.complaints[:] = [said for said in opened.complaints if "404" not in said]  # the page that is not there
 
 
 def test_pages_obey_the_policy_and_show_hostile_text_as_text(real: Visitor) -> None:
@@ -101,12 +106,13 @@ def test_a_run_asked_for_on_the_page_shows_as_it_ends(real: Visitor) -> None:
 def test_the_browsers_own_error_page_gives_way_to_ours(
     real: Visitor, live_server: LiveServer, transactional_db: None
 ) -> None:
-    page = real("/login/", guest=True, service_workers="allow").page
+    opened = real("/login/", guest=True, service_workers="allow")
+    opened.expected.append("ERR_INTERNET_DISCONNECTED")
+    page = opened.page
     eventually(page, "navigator.serviceWorker.controller !== null || navigator.serviceWorker.ready.then(() => true)")
     page.context.set_offline(True)
     page.goto("/projects/")
     expect(page.get_by_role("heading", name="Holdfast cannot be reached")).to_be_visible()
-    page.context.set_offline(False)
 
 
 def test_destructive_buttons_ask_first_and_name_the_thing(real: Visitor) -> None:
@@ -116,3 +122,15 @@ def test_destructive_buttons_ask_first_and_name_the_thing(real: Visitor) -> None
     expect(dialog).to_contain_text(HOSTILE)
     dialog.get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("The token has ended.")).to_be_visible()
+
+
+def test_a_consumer_that_dies_shows_in_the_banner_and_in_the_bar_without_a_reload(real: Visitor) -> None:
+    page = real("/projects/").page
+    page.get_by_role("button", name="Live state").click()
+    expect(page.get_by_text("1 alive")).to_be_visible()
+    page.keyboard.press("Escape")
+    ConsumerBeat.objects.all().delete()
+    page.evaluate("document.querySelector('[data-vitals]').dispatchEvent(new CustomEvent('live'))")
+    expect(page.get_by_text("No consumer is running")).to_be_visible()
+    page.get_by_role("button", name="Live state").click()
+    expect(page.get_by_text("none alive")).to_be_visible()

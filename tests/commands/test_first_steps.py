@@ -54,7 +54,6 @@ def test_a_token_is_revoked(project: Project) -> None:
         ("projects", "delete", "nowhere", "--yes"),
         ("tokens", "create", "--project", "nowhere"),
         ("tokens", "revoke", "--project", "alpha", "4711"),
-        ("tokens", "create", "--project", "alpha", "--days", "-1"),
         ("people", "role", "nobody", "viewer", "--project", "alpha"),
         ("people", "disable", "nobody"),
     ],
@@ -64,6 +63,16 @@ def test_what_is_refused_is_one_sentence_and_exit_code_1(project: Project, argum
         run(*arguments)
     assert refused.value.returncode == 1
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("days", ["-1", "0", "999999999", "x"])
+def test_a_life_that_is_none_is_refused(project: Project, days: str) -> None:
+    with pytest.raises(CommandError, match="--days"):
+        run("tokens", "create", "--project", "alpha", "--days", days)
+
+
+def test_the_secret_stands_alone_so_that_a_shell_can_take_it(project: Project) -> None:
+    assert Api(run("tokens", "create", "--project", "alpha")).get("/me").status_code == 200
 
 
 def test_a_project_is_deleted_after_its_slug_is_typed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

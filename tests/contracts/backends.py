@@ -1,5 +1,6 @@
 """The backends that every clause runs on: one line each."""
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
+from tests import databases
 
 Prepare = Callable[[pytest.FixtureRequest, Path], dict[str, Any]]
 
@@ -35,9 +37,33 @@ class Opening:
         return registry.open_store(self.name, COLLECTIONS, **self.options, **more)
 
 
+def _prepare_database(kind: str) -> Prepare:
+    """One database for all tests of a run, since each test has projects of its own."""
+
+    def prepare(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+        settings = request.getfixturevalue(f"{kind}_records")
+        blocker = request.getfixturevalue("django_db_blocker")
+        blocker.unblock()
+        request.addfinalizer(blocker.restore)
+        request.addfinalizer(lambda: databases.forget(databases.use(settings)))
+        return {"settings": settings}
+
+    return prepare
+
+
+for _name in ("sqlite", "postgresql"):
+    registry.register(_name, "tests.databases:open_store")
+registry.register("example", "tests.contracts.example_store:ShelveRecordStore")
+
 # `persistent` and `shared` must equal the store's own capabilities; a test asks.
 BACKENDS: Final[dict[str, Backend]] = {
     "memory": Backend("memory", persistent=False, shared=False),
+    "example": Backend(
+        "example", lambda request, folder: {"path": str(folder / f"{uuid.uuid4().hex}.shelf")}, shared=False
+    ),
+    "sqlite": Backend("sqlite", _prepare_database("sqlite")),
+    "postgresql": Backend("postgresql", _prepare_database("postgresql")),
+    "file": Backend("file", lambda request, folder: {"root": str(folder / "records")}),
 }
 PERSISTENT: Final = [name for name, backend in BACKENDS.items() if backend.persistent]
 SHARED: Final = [name for name, backend in BACKENDS.items() if backend.shared]

@@ -7,11 +7,30 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django.plugin import DjangoDbBlocker
 
 from storage_app.providers import StorageProvider
 from storage_app.records.base import RecordStore
+from tests import databases
 from tests.contracts import providers
-from tests.contracts.backends import BACKENDS, PERSISTENT, SHARED, Opening
+from tests.contracts.backends import BACKENDS, COLLECTIONS, PERSISTENT, SHARED, Opening
+
+
+@pytest.fixture(scope="session")
+def sqlite_records(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> databases.Settings:
+    settings = databases.sqlite_settings(tmp_path_factory.mktemp("sqlite") / "records.sqlite3")
+    with django_db_blocker.unblock():
+        databases.make(settings, COLLECTIONS)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def postgresql_records(django_db_blocker: DjangoDbBlocker) -> Iterator[databases.Settings]:
+    with databases.postgresql_server() as socket_folder:
+        settings = databases.postgresql_settings(socket_folder)
+        with django_db_blocker.unblock():
+            databases.make(settings, COLLECTIONS)
+        yield settings
 
 
 @pytest.fixture(params=list(BACKENDS))

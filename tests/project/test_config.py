@@ -57,6 +57,10 @@ WRONG: dict[str, list[str]] = {
         "[" * 100_000,
     ],
     "HOLDFAST_SEGMENTS_IMPORT": ["~nobody-of-that-name/storage.json"],
+    "HOLDFAST_POISON_LIMIT": ["0", "three", "1001", "²", "-1", "1.5"],
+    "HOLDFAST_RETENTION_DAYS": [
+        "7", "[]", '{"pending": 7}', '{"failed": -1}', '{"failed": "7"}', '{"failed": true}', '{"failed": 40000}',
+    ],
     "HOLDFAST_SECRET_KEY": [CANARY, f"change-me-{KEY}", "ab" * 40],
     "HOLDFAST_SECRET_KEY_FALLBACKS": [CANARY, f'["{KEY}", 5]', f'["{KEY}"', f'{KEY},change-me-{KEY}'],
     "HOLDFAST_PUBLIC_URL": ["holdfast.example.org", "https://", "https://host/path", f"https://u:{CANARY}@host"],

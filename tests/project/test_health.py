@@ -5,7 +5,7 @@ from django.db import DatabaseError
 from django.test import Client
 
 from jobs_app.domain.access import COMMAND, Scope
-from jobs_app.models import Project
+from jobs_app.models import ChangeCounter, Project
 from jobs_app.services import consumers, health, tokens
 from tests.conftest import Clock
 from tests.factories import make_person, make_token
@@ -27,22 +27,19 @@ def test_ready_names_what_it_asked() -> None:
 
 
 def test_a_database_that_does_not_answer_is_not_ready_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> health.Report:
-        class Cursor:
-            def cursor(self) -> None:
-                raise DatabaseError("password=hunter2 refused")
+    def broken() -> None:
+        raise DatabaseError("password=hunter2 refused")
 
-        monkeypatch.setattr("jobs_app.services.health.connection", Cursor())
-        return health.database()
-
-    monkeypatch.setattr(health, "NEEDED", [broken])
+    monkeypatch.setattr(ChangeCounter.objects, "exists", broken)
+    monkeypatch.setattr(consumers, "alive", broken)
+    monkeypatch.setattr(health, "NEEDED", [health.database])
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {
         "status": "not ready",
         "checks": {
             "database": "The database does not answer.",
-            "consumer": answer.json()["checks"]["consumer"],
+            "consumer": "Whether a consumer is running is not known without the database.",
         },
     }
     assert b"hunter2" not in answer.content
@@ -57,6 +54,8 @@ def test_a_consumer_that_falls_silent_is_missed(clock: Clock) -> None:
     assert "No consumer is running" in client.get("/projects/").content.decode()
     consumers.beat("here:1")
     assert "No consumer is running" not in client.get("/projects/").content.decode()
+    clock.advance(hours=-3)
+    assert "No consumer is running" in client.get("/projects/").content.decode()
 
 
 def test_metrics_are_for_a_server_token_that_may_read(project: Project) -> None:

@@ -3,26 +3,21 @@
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from project.config import ROOT
+from tests.databases import postgresql_server
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="PostgreSQL's wheel speaks over a socket file here")
 LONGEST = 300
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs grumbles on import where there is no XDG_RUNTIME_DIR
-        from pgserver.postgres_server import get_server
-    server = get_server(tmp_path / "postgresql")
-    yield server.get_uri()
-    server.cleanup()
+def database_url() -> Iterator[str]:
+    with postgresql_server() as socket_folder:
+        yield f"postgresql://postgres@/postgres?host={socket_folder}"
 
 
 def test_services_and_api_are_the_same_on_postgresql(database_url: str) -> None:

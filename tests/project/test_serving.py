@@ -1,6 +1,7 @@
 """What goes in over the wire is what Django sees, and what Django answers is what comes out."""
 
 import hashlib
+import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from project.security_headers import HEADERS
 from tests.project.servers import Server, parsed, received, running, until
 
 
@@ -30,7 +32,7 @@ def test_an_encoded_path_is_decoded_once_and_kept_raw(served: Server) -> None:
     assert seen["QUERY_STRING"] == "q=%20"
 
 
-@pytest.mark.parametrize("path", ["/environ/%ff", "/environ/%00", "/environ/%"])
+@pytest.mark.parametrize("path", ["/environ/%ff", "/api/%00", "/environ/%"])
 def test_a_strange_path_is_an_answer_and_no_accident(served: Server, path: str) -> None:
     status = served.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     assert status.split(b" ", 2)[1] in (b"200", b"400", b"404")
@@ -209,3 +211,52 @@ def test_connections_are_reused_by_each_thread(served: Server) -> None:
     for one in seen:
         by_thread.setdefault(one["thread"], set()).add(one["connection"])
     assert all(len(connections) == 1 for connections in by_thread.values())
+
+
+def test_what_is_refused_before_django_looks_like_every_other_refusal(served: Server) -> None:
+    headers = {"X-Request-ID": "too-large-1", "Content-Type": "text/plain"}
+    answer = httpx.post(f"{served.url}/body", content=b"x" * 100_001, headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (413, "/docs/errors/#content_too_large")
+    assert answer.headers["X-Request-ID"] == "too-large-1"
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert logged(served, "too-large-1") == {
+        "status": 413, "code": "content_too_large", "path": "/body", "actor": "", "project": ""
+    }  # fmt: skip
+
+
+def test_a_promise_is_logged_when_it_is_kept(served: Server) -> None:
+    with ThreadPoolExecutor(1) as callers:
+        asked = callers.submit(httpx.get, f"{served.url}/later", headers={"X-Request-ID": "promise-1"})
+        served.await_mark("later-began")
+        assert "promise-1" not in served.log()
+        served.mark("go")
+        assert asked.result().headers["X-Request-ID"] == "promise-1"
+    assert logged(served, "promise-1")["status"] == 201
+
+
+def test_a_promise_that_fails_is_logged_as_failed_with_the_id_that_the_caller_was_given(served: Server) -> None:
+    answer = httpx.get(f"{served.url}/fails-later", headers={"X-Request-ID": "promise-2"})
+    assert (answer.status_code, answer.headers["X-Request-ID"]) == (500, "promise-2")
+    assert logged(served, "promise-2")["status"] == 500
+    failure = next(line for line in served.log().splitlines() if "A streamed response failed" in line)
+    assert json.loads(failure)["request_id"] == "promise-2"
+
+
+def test_an_event_stream_is_logged_when_it_ends(served: Server) -> None:
+    with httpx.stream("GET", f"{served.url}/events", headers={"X-Request-ID": "events-1"}) as events:
+        next(events.iter_lines())
+        assert "events-1" not in served.log()
+    assert logged(served, "events-1")["status"] == 200
+
+
+def logged(served: Server, request_id: str) -> dict[str, object]:
+    """What the one line of this request says; it may be written a moment after the answer."""
+
+    def lines() -> list[dict[str, object]]:
+        mine = [line for line in served.log().splitlines() if f'"{request_id}"' in line]
+        return [line for line in map(json.loads, mine) if line["logger"] == "holdfast.requests"]
+
+    until(lines, f"a line about {request_id}")
+    (line,) = lines()
+    assert isinstance(line["milliseconds"], float)
+    return {name: line[name] for name in ("status", "code", "path", "actor", "project")}

@@ -20,14 +20,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX 
 
 
 class Up:
-    def __init__(self, data: Path, port: int) -> None:
+    def __init__(self, data: Path, port: int, *options: str, **environ: str) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(port)],
+            [sys.executable, "manage.py", "up", "--port", str(port), *options],
             cwd=ROOT,
-            env={**_plain_environment(), "HOLDFAST_DATA_DIR": str(data)},
+            env={**_plain_environment(), "HOLDFAST_DATA_DIR": str(data), **environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -86,6 +86,7 @@ def test_it_starts_says_how_to_log_in_and_stops(up: Up, tmp_path: Path) -> None:
     assert httpx.get(f"{up.url}/healthz").status_code == 200
     assert up.says("  Password   ")
     assert up.says(f"curl {up.url}/api/v1/openapi.json")
+    assert up.says(f'tokens create --server --days 1)" {up.url}/api/v1/me')
     children = up.children()
     assert set(children) == {"server", "consumer"}
     up.process.send_signal(signal.SIGINT)
@@ -116,6 +117,30 @@ def test_what_is_killed_is_started_again_and_what_is_orphaned_ends(up: Up) -> No
     kill(up.process.pid)
     until(lambda: not [pid for pid in now.values() if alive(pid)], "the children end with their parent")
     until(lambda: not _taken(up.port), "the port is free")
+
+
+def test_behind_a_proxy_that_speaks_https_everything_is_secure(tmp_path: Path) -> None:
+    name = "holdfast.example.org"
+    environ = {"HOLDFAST_PUBLIC_URL": f"https://{name}", "HOLDFAST_TRUSTED_PROXIES": "127.0.0.1"}
+    one = Up(tmp_path / "data", free_port(), "--workers", "2", **environ)
+    try:
+        one.await_line("Ctrl-C stops it")
+        assert one.says(f"https://{name}/")
+        with httpx.Client(base_url=one.url, headers={"Host": name}) as plain:
+            assert plain.get("/login/").headers["Location"] == f"https://{name}/login/"
+            assert plain.get("/readyz").status_code == 200
+        forwarded = {"Host": name, "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
+        with httpx.Client(base_url=one.url, headers=forwarded) as proxied:
+            page = proxied.get("/login/")
+            assert page.status_code == 200
+            assert page.headers["Strict-Transport-Security"].startswith("max-age=31536000; includeSubDomains")
+            cookies = page.headers.get_list("Set-Cookie")
+            assert cookies
+            assert all(cookie.startswith("__Host-") and "; Secure" in cookie for cookie in cookies)
+            assert proxied.get("/static/favicon.svg").headers["Strict-Transport-Security"]
+            assert proxied.get("/", headers={"Host": "evil.example"}).status_code == 400
+    finally:
+        assert one.end() == 0
 
 
 def test_a_taken_port_is_one_sentence_and_code_2(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Logging in: throttled for strangers, never for the owner's own device; sessions listed, ended and aged."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -33,6 +35,13 @@ def test_a_wrong_name_and_a_wrong_password_look_the_same(anna: User) -> None:
     assert wrong.status_code == unknown.status_code == 422
     assert "Name or password is wrong." in wrong.content.decode()
     assert "Name or password is wrong." in unknown.content.decode()
+
+
+def test_a_password_typed_into_the_field_of_the_name_is_kept_nowhere(anna: User) -> None:
+    log_in(Client(), "my secret password", "anna")
+    log_in(Client(), "anna", "wrong")
+    names = AuditEntry.objects.filter(action="login", outcome="refused").values_list("actor_name", flat=True)
+    assert list(names) == ["anna", logins.STRANGER]
 
 
 def test_the_session_key_is_new_after_login(anna: User) -> None:
@@ -127,6 +136,38 @@ def test_one_session_is_signed_out_from_another(anna: User) -> None:
     here.post(f"/account/sessions/{other.name}/end/")
     assert there.get("/account/").status_code == 302
     assert here.get("/account/").status_code == 200
+
+
+def test_ending_the_session_at_hand_is_a_logout(anna: User) -> None:
+    client = Client()
+    log_in(client, "anna", PASSWORD)
+    ended = client.post(f"/account/sessions/{PersonSession.objects.get().name}/end/")
+    assert ended["Location"] == "/login/"
+    assert not PersonSession.objects.exists()
+
+
+@pytest.mark.parametrize("cookie", ['"\\000abcdefgh"', "../../etc/passwd", "x" * 5000, "'; DROP TABLE", "ABCDEFGHIJ"])
+def test_a_session_cookie_that_was_never_ours_is_no_session(cookie: str, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert Client(headers={"Cookie": f"sessionid={cookie}"}).get("/account/").status_code == 302
+
+
+def test_the_absolute_limit_holds_for_the_api_too(anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client()
+    log_in(client, "anna", PASSWORD)
+    assert client.get("/api/v1/me").status_code == 200
+    later = timezone.now().timestamp() + logins.ABSOLUTE_LIMIT.total_seconds() + 1
+    monkeypatch.setattr("jobs_app.services.logins.time.time", lambda: later)
+    assert client.get("/api/v1/me").status_code == 401
+
+
+def test_a_clock_that_was_set_back_locks_nobody_out(anna: User, clock: Clock) -> None:
+    clock.advance(days=400)
+    for _ in range(logins.BY_ACCOUNT.count + 1):
+        log_in(Client(), "anna", "guess")
+    assert log_in(Client(), "anna", PASSWORD) == 429
+    clock.advance(days=-400)
+    assert log_in(Client(), "anna", PASSWORD) == 302
 
 
 def test_nobody_ends_a_session_of_somebody_else(anna: User) -> None:

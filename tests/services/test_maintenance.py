@@ -71,6 +71,17 @@ def test_after_a_long_stop_it_runs_once_and_not_for_every_minute_missed(sweep: S
     assert run_due() == []
 
 
+def test_a_clock_that_was_set_back_stops_no_task(sweep: Sweep, clock: Clock) -> None:
+    clock.advance(days=400)
+    (lost,) = maintenance.claim_due()
+    clock.advance(days=-400)
+    assert len(run_due()) == 1
+    assert run_due() == []
+    clock.advance(minutes=1)
+    assert len(run_due()) == 1
+    assert TaskRun.objects.get(pk=lost).outcome == RunOutcome.INTERRUPTED
+
+
 def test_a_failure_is_kept_with_its_reason_and_raised(sweep: Sweep, clock: Clock) -> None:
     sweep.error = ValueError("no such folder")
     with pytest.raises(ValueError, match="no such folder"):

@@ -25,7 +25,13 @@ class Command(SpeakingCommand):
         create.add_argument(
             "--scope", action="append", choices=list(Scope), help=f"repeatable, default read. {scopes}", metavar="SCOPE"
         )
-        create.add_argument("--days", type=int, help="how long it is good; default: until revoked")
+        create.add_argument(
+            "--days",
+            type=int,
+            choices=range(1, 3651),
+            metavar="DAYS",
+            help="how long it is good; default: until revoked",
+        )
         listing = verbs.add_parser("list", help="list the tokens of a project")
         revoke = verbs.add_parser("revoke", help="end a token at once")
         revoke.add_argument("id", type=int)
@@ -63,4 +69,6 @@ class Command(SpeakingCommand):
         else:
             token, secret = tokens.create(COMMAND, options["project"], options["name"], scopes, expires_at)
         answer = {"token": secret, "id": token.pk, "scopes": token.scopes, "expires_at": token.expires_at}
-        self.say(options, answer, f"{secret}\nThis is shown once; keep it where your program reads it.")
+        self.say(options, answer, secret)
+        # apart from the secret, which a shell may take straight into a command
+        self.stderr.write("This is shown once; keep it where your program reads it.")

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import http.client
 import ipaddress
+import shlex
 import socket
 import sys
 from argparse import ArgumentParser
@@ -52,7 +53,10 @@ class Command(BaseCommand):
                 self._say(f"{line[0].upper()}{line[1:]}.")
             if demo:
                 call_command("seed_demo")
-        except (DatabaseError, OSError, TimeoutError) as error:
+        except DatabaseError as error:
+            message = f"The database cannot be prepared, see HOLDFAST_DATABASE_URL: {error}"
+            raise CommandError(message, returncode=2) from error
+        except (OSError, TimeoutError) as error:
             raise CommandError(f"The data cannot be prepared: {error}", returncode=2) from error
 
     def _say_who_is_answered(self, host: str) -> None:
@@ -65,7 +69,12 @@ class Command(BaseCommand):
 
     def _welcome(self, host: str, port: int) -> None:
         address = _address(host, port)
-        lines = [("Dashboard", f"{address}/"), ("API", f"curl {address}/api/v1/openapi.json")]
+        token = f"$(python3 {shlex.quote(sys.argv[0])} tokens create --server --days 1)"
+        lines = [
+            ("Dashboard", f"{address}/"),
+            ("API", f"curl {address}/api/v1/openapi.json"),
+            ("", f'curl -H "Authorization: Bearer {token}" {address}/api/v1/me'),
+        ]
         if login := people.first_login():
             name, password = login
             lines[1:1] = [("Login", name), ("Password", f"{password}   (shown this once; choose your own at login)")]

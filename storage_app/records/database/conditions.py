@@ -1,0 +1,212 @@
+"""Conditions as SQL, as far as SQL says exactly the same; the rest is left to `query.matches`.
+
+For null a comparison is unknown in SQL, which counts as false; `IS NOT TRUE` is the `NOT` that sees it so.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from storage_app import strict_json
+from storage_app.records.database.dialects import Dialect
+from storage_app.records.database.layout import Layout
+from storage_app.records.declarations import LARGEST_INTEGER, Key, Kind
+from storage_app.records.query import AllOf, AnyOf, Condition, Node, Not, Op, Where
+
+
+@dataclass(frozen=True)
+class Expression:
+    """SQL with its parameters; `exact`: it holds for just the rows that match, otherwise for some more."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A comparison of an ordered field (or the id) with values, and those values if it holds the field to them."""
+
+    name: str
+    expression: Expression
+    values: tuple[Key, ...] | None
+
+
+@dataclass
+class Narrowed:
+    """A query's conditions, parted: what the database judges, and what is left to be judged row by row."""
+
+    keyed: list[Keyed] = field(default_factory=list)
+    others: list[Expression] = field(default_factory=list)
+    rest: list[Node] = field(default_factory=list)
+
+    @cached_property
+    def fixed(self) -> dict[str, Keyed]:
+        """Fields held to one or a few values, with the condition that does it."""
+        return {each.name: each for each in reversed(self.keyed) if each.values is not None}
+
+    @property
+    def expressions(self) -> list[Expression]:
+        return [*(each.expression for each in self.keyed), *self.others]
+
+
+def narrowed(layout: Layout, dialect: Dialect, where: Where) -> Narrowed:
+    result = Narrowed()
+    for node in _flat(where):
+        expression = _expression(layout, dialect, node)
+        if expression is None or not expression.exact:
+            result.rest.append(node)
+        if expression is None:
+            continue
+        if isinstance(node, Condition) and expression.exact and _is_ordered(layout, node):
+            result.keyed.append(Keyed(_name(node), expression, _values(node)))
+        else:
+            result.others.append(expression)
+    return result
+
+
+def after_prefix(prefix: str) -> str | None:
+    """The first text after all that begin with the prefix; None where there is none."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)
+
+
+_RANGES: Final = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
+_NEVER: Final = Expression("1 = 0")
+_ALWAYS: Final = Expression("1 = 1")
+
+
+def _flat(nodes: Iterable[Node]) -> Iterable[Node]:
+    for node in nodes:
+        if isinstance(node, AllOf):
+            yield from _flat(node.parts)
+        else:
+            yield node
+
+
+def _expression(layout: Layout, dialect: Dialect, node: Node) -> Expression | None:
+    if isinstance(node, Condition):
+        return _comparison(layout, dialect, node)
+    parts = [node.part] if isinstance(node, Not) else list(node.parts)
+    found = [_expression(layout, dialect, part) for part in parts]
+    exact = [expression for expression in found if expression is not None and expression.exact]
+    if len(exact) != len(found):
+        return None
+    parameters = tuple(value for expression in exact for value in expression.parameters)
+    if isinstance(node, Not):
+        return Expression(f"({exact[0].sql}) IS NOT TRUE", parameters)
+    if not exact:
+        return _NEVER if isinstance(node, AnyOf) else _ALWAYS
+    joint = " OR " if isinstance(node, AnyOf) else " AND "
+    return Expression(f"({joint.join(expression.sql for expression in exact)})", parameters)
+
+
+def _comparison(layout: Layout, dialect: Dialect, node: Condition) -> Expression | None:
+    """None where only a look at the record tells."""
+    if not _can_be_sent(node.value):
+        return None
+    if node.field is not None and node.field.kind is Kind.TEXT_LIST:
+        return _element(layout, node)
+    if node.field is not None and node.field.kind is Kind.SEARCH:
+        return _words(layout.columns[node.field.name], dialect, node)
+    if _is_ordered(layout, node):
+        return _keyed(layout.column(_name(node)), node, dialect)
+    if node.path == ("version",) and node.field is None:
+        return _keyed("version", node, dialect)
+    return _in_the_text(node, dialect)
+
+
+def _keyed(column: str, node: Condition, dialect: Dialect) -> Expression | None:
+    op, value = node.op, node.value
+    if op in (Op.EQ, Op.NE):
+        sign = "=" if op is Op.EQ else dialect.is_distinct
+        if value is None:
+            return Expression(f"{column} IS {'' if op is Op.EQ else 'NOT '}NULL")
+        return Expression(f"{column} {sign} %s", (value,))
+    if op is Op.IN:
+        return _among(column, value)
+    if op is Op.ISNULL:
+        return Expression(f"{column} IS {'' if value else 'NOT '}NULL")
+    if op in _RANGES:
+        return Expression(f"{column} {_RANGES[op]} %s", (value,))
+    if op is Op.CONTAINS:
+        return Expression(f"{dialect.position}({column}, %s) > 0", (value,))
+    if op is Op.STARTSWITH:
+        end = after_prefix(value)
+        if end is None:
+            return Expression(f"{column} >= %s", (value,))
+        return Expression(f"({column} >= %s AND {column} < %s)", (value, end))
+    return None  # __search folds, and no database does it as we do
+
+
+def _among(column: str, values: tuple[Any, ...]) -> Expression:
+    known = tuple(dict.fromkeys(value for value in values if value is not None))
+    parts = []
+    if known:
+        parts.append(f"{column} IN ({', '.join(['%s'] * len(known))})")
+    if len(known) < len(set(values)):
+        parts.append(f"{column} IS NULL")
+    return Expression(f"({' OR '.join(parts)})", known) if parts else _NEVER
+
+
+def _element(layout: Layout, node: Condition) -> Expression | None:
+    if node.op is not Op.CONTAINS or node.field is None:
+        return None
+    sql = (
+        f"EXISTS (SELECT 1 FROM {layout.elements_table} AS e"
+        f" WHERE e.project = {layout.table}.project AND e.field = %s AND e.element = %s AND e.id = {layout.table}.id)"
+    )
+    return Expression(sql, (node.field.name, node.value))
+
+
+def _words(column: str, dialect: Dialect, node: Condition) -> Expression | None:
+    """The column holds the folded text."""
+    if node.op is Op.ISNULL:
+        return Expression(f"{column} IS {'' if node.value else 'NOT '}NULL")
+    if node.op is not Op.SEARCH:
+        return None
+    parts = " AND ".join(f"{dialect.position}({column}, %s) > 0" for _ in node.value)
+    return Expression(f"({parts})", node.value)
+
+
+def _in_the_text(node: Condition, dialect: Dialect) -> Expression | None:
+    """A plain field equal to a text: then this very text stands in the document as we write it. May stand elsewhere."""
+    if node.field is not None or node.op is not Op.EQ or node.path == ("id",):
+        return None
+    if not isinstance(node.value, (str, bool)) or not _can_be_sent(node.path):
+        return None
+    written = f"{strict_json.dumps(node.path[-1])}:{strict_json.dumps(node.value)}"
+    return Expression(f"{dialect.position}(document, %s) > 0", (written,), exact=False)
+
+
+def _is_ordered(layout: Layout, node: Condition) -> bool:
+    if node.field is not None:
+        return node.field in layout.ordered
+    return node.path == ("id",)
+
+
+def _name(node: Condition) -> str:
+    return node.field.name if node.field else "id"
+
+
+def _values(node: Condition) -> tuple[Key, ...] | None:
+    if node.op is Op.EQ:
+        return (node.value,)
+    if node.op is Op.IN:
+        return tuple(dict.fromkeys(node.value))
+    return (None,) if node.op is Op.ISNULL and node.value else None
+
+
+def _can_be_sent(value: object) -> bool:
+    """What no document can hold cannot be asked of a database either: half characters, U+0000, numbers past 64 bits."""
+    if isinstance(value, tuple):
+        return all(map(_can_be_sent, value))
+    if isinstance(value, str):
+        return "\0" not in value and (value.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in value))
+    if isinstance(value, int):
+        return -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER
+    return True

@@ -1,0 +1,70 @@
+"""What the operating system and SQLite say, as the errors of the contract."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from storage_app.records.errors import (
+    LockTimeoutError,
+    ReadOnlyError,
+    RecordStoreError,
+    StorageFullError,
+    StoragePermissionError,
+    UnavailableError,
+)
+
+
+class IndexLostError(Exception):
+    """The index is gone or no longer one; it is made again from the files. Never leaves the package."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise from_system(error) from error
+    except sqlite3.Error as error:
+        raise from_sqlite(error) from error
+
+
+def from_system(error: OSError) -> RecordStoreError:
+    kind = _SYSTEM.get(error.errno or 0, UnavailableError)
+    place = f" ({error.filename})" if error.filename else ""
+    return kind(f"{_SENTENCES[kind]}: {error.strerror or error}{place}", errno=error.errno)
+
+
+def from_sqlite(error: sqlite3.Error) -> Exception:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in _LOST:
+        return IndexLostError(str(error))
+    kind = _SQLITE.get(code, UnavailableError)
+    return kind(f"{_SENTENCES[kind]}: the index says {error}")
+
+
+_SYSTEM: Final[dict[int, type[RecordStoreError]]] = {
+    errno.ENOSPC: StorageFullError,
+    errno.EDQUOT: StorageFullError,
+    errno.EFBIG: StorageFullError,
+    errno.EACCES: StoragePermissionError,
+    errno.EPERM: StoragePermissionError,
+    errno.EROFS: ReadOnlyError,
+}
+_SQLITE: Final[dict[int, type[RecordStoreError]]] = {
+    sqlite3.SQLITE_FULL: StorageFullError,
+    sqlite3.SQLITE_PERM: StoragePermissionError,
+    sqlite3.SQLITE_AUTH: StoragePermissionError,
+    sqlite3.SQLITE_READONLY: ReadOnlyError,
+    sqlite3.SQLITE_BUSY: LockTimeoutError,
+    sqlite3.SQLITE_LOCKED: LockTimeoutError,
+}
+_LOST: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_SENTENCES: Final[dict[type[RecordStoreError], str]] = {
+    StorageFullError: "No space left for records",
+    StoragePermissionError: "No permission to the store's files",
+    ReadOnlyError: "The store's file system is read-only",
+    LockTimeoutError: "The index was locked for too long",
+    UnavailableError: "The store's files cannot be used",
+}

@@ -1,0 +1,302 @@
+"""Reading and changing rows of the index inside one transaction, with the sums that go with them."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from storage_app import strict_json
+from storage_app.records.declarations import Collection, Key
+from storage_app.records.file import names
+from storage_app.records.file.tables import Table
+from storage_app.records.ids import RecordId
+from storage_app.records.operations import Prepared, Record
+
+SHARD_FILES: Final = 4000  # the index of folders with room says the same
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Changes of a collection's sums, entered once at the end of the transaction."""
+
+    records: int = 0
+    entries: int = 0
+    bytes: int = 0
+    sequence: int = 0
+    changed: bool = False
+
+
+@dataclass(eq=False)
+class Row:
+    collection: Collection
+    number: int  # SQLite's rowid
+    id: RecordId
+    version: int
+    text: str
+    folder: str | None
+    placed: bool
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        return strict_json.loads_object(self.text)
+
+    @cached_property
+    def keys(self) -> Mapping[str, Key]:
+        return self.collection.keys(self.document)
+
+    def record(self) -> Record:
+        return Record(self.id, self.version, strict_json.loads_object(self.text))
+
+
+@dataclass(slots=True)
+class StreamRow:
+    """`last` entries are known, `filed` of them are in the file, which is `bytes` long."""
+
+    number: int
+    name: str
+    last: int
+    filed: int
+    bytes: int
+
+
+class Rows:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._execute = connection.execute
+        self._sums: dict[str, _Sums] = {}
+        self._streams_changed: set[tuple[str, str]] = set()
+        self._folders: dict[tuple[str, int], int] = {}
+
+    # Records
+
+    def find(self, table: Table, id: RecordId) -> Row | None:
+        row = self._execute(table.row, (id,)).fetchone()
+        return None if row is None else Row(table.collection, row[0], id, row[1], row[2], row[3], bool(row[4]))
+
+    def holder(self, table: Table, field: str, value: Key) -> RecordId | None:
+        statement = f"SELECT id FROM {table.name} WHERE {table.columns[field]} = ? LIMIT 1"  # noqa: S608
+        row = self._execute(statement, (value,)).fetchone()
+        return row[0] if row else None
+
+    def insert(
+        self, table: Table, id: RecordId, version: int, prepared: Prepared, folder: str | None, placed: bool
+    ) -> None:
+        values = (id, version, prepared.text, folder, placed, *table.values(prepared.keys))
+        number = self._execute(table.insert, values).lastrowid
+        if table.tag_fields:
+            self._tag(table, number, {}, prepared.keys)
+        sums = self._sum(table)
+        sums.records += 1
+        sums.bytes += _size(prepared.text)
+
+    def update(
+        self, table: Table, row: Row, version: int, prepared: Prepared, folder: str | None, placed: bool
+    ) -> None:
+        keys, before = prepared.keys, row.keys
+        changed = tuple(name for name in table.columns if keys[name] != before[name])
+        values = [keys[name] for name in changed]
+        self._execute(table.update(changed), (version, prepared.text, folder, placed, *values, row.number))
+        if table.tag_fields:
+            self._tag(table, row.number, before, keys)
+        self._sum(table).bytes += _size(prepared.text) - _size(row.text)
+
+    def put(
+        self, table: Table, id: RecordId, version: int, prepared: Prepared, folder: str | None, placed: bool
+    ) -> None:
+        row = self.find(table, id)
+        if row is None:
+            self.insert(table, id, version, prepared, folder, placed)
+        else:
+            self.update(table, row, version, prepared, folder, placed)
+
+    def place(self, table: Table, row: Row, folder: str | None, placed: bool) -> None:
+        statement = f"UPDATE {table.name} SET folder = ?, placed = ? WHERE rowid = ?"  # noqa: S608
+        self._execute(statement, (folder, placed, row.number))
+
+    def delete(self, table: Table, row: Row) -> None:
+        if table.tag_fields:
+            self._tag(table, row.number, row.keys, {})
+        self._execute(table.delete, (row.number,))
+        sums = self._sum(table)
+        sums.records -= 1
+        sums.bytes -= _size(row.text)
+
+    def unplaced(self, table: Table, limit: int) -> list[RecordId]:
+        statement = f"SELECT id FROM {table.name} WHERE placed = 0 LIMIT ?"  # noqa: S608
+        return [row[0] for row in self._execute(statement, (limit,))]
+
+    # Sequences
+
+    def sequence(self, table: Table) -> int:
+        row = self._execute("SELECT sequence FROM catalog WHERE name = ?", (table.collection.name,)).fetchone()
+        known = self._sums.get(table.collection.name)
+        return max(row[0] if row else 0, known.sequence if known else 0)
+
+    def numbered(self, table: Table, last: int) -> None:
+        sums = self._sum(table)
+        sums.sequence = max(sums.sequence, last)
+
+    # Streams
+
+    def streams(self, collection: str, id: RecordId) -> list[StreamRow]:
+        statement = "SELECT stream, name, last, filed, bytes FROM streams WHERE collection = ? AND id = ? ORDER BY name"
+        return [StreamRow(*row) for row in self._execute(statement, (collection, id))]
+
+    def stream(self, collection: str, id: RecordId, name: str) -> StreamRow | None:
+        statement = "SELECT stream, name, last, filed, bytes FROM streams WHERE collection = ? AND id = ? AND name = ?"
+        row = self._execute(statement, (collection, id, name)).fetchone()
+        return StreamRow(*row) if row else None
+
+    def new_stream(self, collection: str, id: RecordId, name: str) -> StreamRow:
+        statement = "INSERT INTO streams (collection, id, name, last, filed, bytes) VALUES (?, ?, ?, 0, 0, 0)"
+        number = self._execute(statement, (collection, id, name)).lastrowid
+        assert number is not None
+        return StreamRow(number, name, 0, 0, 0)
+
+    def add_lines(self, collection: str, stream: StreamRow, lines: Sequence[str]) -> None:
+        self.connection.executemany(
+            "INSERT INTO entries (stream, position, line) VALUES (?, ?, ?)",
+            [(stream.number, stream.last + number, line) for number, line in enumerate(lines, 1)],
+        )
+        stream.last += len(lines)
+        self._execute("UPDATE streams SET last = ? WHERE stream = ?", (stream.last, stream.number))
+        self._sum_of(collection).entries += len(lines)
+
+    def stream_changed(self, collection: str, name: str) -> None:
+        self._streams_changed.add((collection, name))
+
+    def filed(self, stream: StreamRow, filed: int, size: int) -> None:
+        stream.filed, stream.bytes = filed, size
+        self._execute("UPDATE streams SET filed = ?, bytes = ? WHERE stream = ?", (filed, size, stream.number))
+
+    def lines(self, stream: StreamRow, after: int) -> Iterator[str]:
+        statement = "SELECT line FROM entries WHERE stream = ? AND position > ? ORDER BY position"
+        return (row[0] for row in self._execute(statement, (stream.number, after)))
+
+    def numbers(self, stream: StreamRow, source: str) -> list[list[int]]:
+        statement = "SELECT numbers FROM sources WHERE stream = ? AND source = ?"
+        row = self._execute(statement, (stream.number, source)).fetchone()
+        ranges: Any = strict_json.loads(row[0]) if row else []
+        return list(ranges)
+
+    def set_numbers(self, stream: StreamRow, source: str, ranges: list[list[int]]) -> None:
+        statement = "INSERT OR REPLACE INTO sources (stream, source, numbers) VALUES (?, ?, ?)"
+        self._execute(statement, (stream.number, source, strict_json.dumps(ranges)))
+
+    def forget_entries(self, collection: str, stream: StreamRow) -> None:
+        self._sum_of(collection).entries -= stream.last
+        for name in ("entries", "sources"):
+            self._execute(f"DELETE FROM {name} WHERE stream = ?", (stream.number,))  # noqa: S608
+        stream.last = 0
+
+    def delete_streams(self, collection: str, id: RecordId) -> None:
+        for stream in self.streams(collection, id):
+            self._sum_of(collection).entries -= stream.last
+            self._streams_changed.add((collection, stream.name))
+            for name in ("entries", "sources", "streams"):
+                self._execute(f"DELETE FROM {name} WHERE stream = ?", (stream.number,))  # noqa: S608
+
+    # Folders
+
+    def folder_with_room(self, base: str) -> str:
+        """A folder for one more file, under the base itself or numbered, and the file counted."""
+        statement = "SELECT shard, files FROM folders WHERE base = ? AND files < 4000 ORDER BY shard LIMIT 5"
+        for shard, files in self._execute(statement, (base,)):
+            if files + self._folders.get((base, shard), 0) < SHARD_FILES:
+                break
+        else:
+            shard = self._first_free(base)
+        self._count_file(base, shard, 1)
+        return base if shard == 0 else f"{base}/~{shard:04d}"
+
+    def entered_folder(self, folder: str) -> None:
+        self._count_file(*split_folder(folder), 1)
+
+    def left_folder(self, folder: str) -> None:
+        self._count_file(*split_folder(folder), -1)
+
+    def count_in_folder(self, folder: str, files: int) -> None:
+        self._count_file(*split_folder(folder), files)
+
+    # Catalog
+
+    def finish(self, lsn: int) -> None:
+        """Enters what was summed up, and that these collections and streams changed at this number."""
+        for name, sums in self._sums.items():
+            self._execute(
+                "UPDATE catalog SET changed = ?, sequence = max(sequence, ?), records = records + ?, "
+                "entries = entries + ?, bytes = bytes + ? WHERE name = ?",
+                (lsn, sums.sequence, sums.records, sums.entries, sums.bytes, name),
+            )
+        for collection, stream in self._streams_changed:
+            self._execute("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", (collection, stream, lsn))
+        if self._folders:
+            self.connection.executemany(
+                "INSERT INTO folders VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET files = files + excluded.files",
+                [(base, shard, files) for (base, shard), files in self._folders.items() if files],
+            )
+        self._sums, self._streams_changed, self._folders = {}, set(), {}
+
+    def forget(self) -> None:
+        """What was summed up so far is void."""
+        self._sums, self._streams_changed, self._folders = {}, set(), {}
+
+    def touch(self, table: Table) -> None:
+        self._sum(table)
+
+    def _first_free(self, base: str) -> int:
+        last = self._execute("SELECT max(shard) FROM folders WHERE base = ?", (base,)).fetchone()[0]
+        shard = 0 if last is None else int(last) + 1
+        while self._folders.get((base, shard), 0) >= SHARD_FILES:
+            shard += 1
+        return shard
+
+    def _count_file(self, base: str, shard: int, files: int) -> None:
+        self._folders[base, shard] = self._folders.get((base, shard), 0) + files
+
+    def _sum(self, table: Table) -> _Sums:
+        return self._sum_of(table.collection.name)
+
+    def _sum_of(self, name: str) -> _Sums:
+        if (sums := self._sums.get(name)) is None:
+            sums = self._sums[name] = _Sums()
+        return sums
+
+    def _tag(self, table: Table, number: int | None, before: Mapping[str, Key], after: Mapping[str, Key]) -> None:
+        for name in table.tag_fields:
+            old, new = before.get(name), after.get(name)
+            if old == new:
+                continue
+            for statement, elements in (
+                (f"DELETE FROM {table.tags} WHERE field = ? AND element = ? AND row = ?", old),  # noqa: S608
+                (f"INSERT INTO {table.tags} VALUES (?, ?, ?)", new),  # noqa: S608
+            ):
+                if isinstance(elements, tuple):
+                    self.connection.executemany(
+                        statement, [(name, element, number) for element in dict.fromkeys(elements)]
+                    )
+
+
+def base_folder(collection: Collection, keys: Mapping[str, Key]) -> str:
+    """The folder of a record by its partition value, before numbered ones within."""
+    folder = names.to_name(collection.name)
+    if collection.partition is None:
+        return folder
+    value = keys[collection.partition]
+    return f"{folder}/{names.NO_VALUE if value is None else names.to_name(str(value))}"
+
+
+def split_folder(folder: str) -> tuple[str, int]:
+    """Base and number; the number of the base itself is 0."""
+    base, _, last = folder.rpartition("/")
+    return (base, int(last[1:])) if is_shard(last) else (folder, 0)
+
+
+def is_shard(name: str) -> bool:
+    """Whether a folder's name is a number of ours; no value and no collection has such a name."""
+    return name[:1] == "~" and name[1:].isdigit()
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

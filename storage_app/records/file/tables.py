@@ -1,0 +1,186 @@
+"""How a collection lies in the index: a table of its records, an index for each order, counters kept by triggers."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from storage_app.records.cursors import Terms
+from storage_app.records.declarations import Collection, Ids, Key, Kind
+
+ORDERED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.TIME, Kind.BOOLEAN})
+COUNTED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN})
+
+# Shared by all collections of a project. `here` has one row: how far the index has taken in the journal.
+COMMON: Final = """
+CREATE TABLE here (lsn INTEGER, epoch INTEGER, at INTEGER, crc INTEGER, born INTEGER, clean INTEGER, format INTEGER);
+CREATE TABLE catalog (name TEXT PRIMARY KEY, signature TEXT, sequence INTEGER, changed INTEGER, records INTEGER,
+    entries INTEGER, bytes INTEGER) WITHOUT ROWID;
+CREATE TABLE changes (collection TEXT, stream TEXT, changed INTEGER, PRIMARY KEY (collection, stream)) WITHOUT ROWID;
+CREATE TABLE folders (base TEXT, shard INTEGER, files INTEGER, PRIMARY KEY (base, shard)) WITHOUT ROWID;
+CREATE INDEX folders_with_room ON folders (base, shard) WHERE files < 4000;
+CREATE TABLE streams (stream INTEGER PRIMARY KEY, collection TEXT, id, name TEXT, last INTEGER, filed INTEGER,
+    bytes INTEGER);
+CREATE UNIQUE INDEX streams_of ON streams (collection, id, name);
+CREATE TABLE entries (stream INTEGER, position INTEGER, line TEXT, PRIMARY KEY (stream, position)) WITHOUT ROWID;
+CREATE TABLE sources (stream INTEGER, source TEXT, numbers TEXT, PRIMARY KEY (stream, source)) WITHOUT ROWID;
+CREATE TABLE quarantine (quarantine_id TEXT PRIMARY KEY, collection TEXT, id, version INTEGER, reason TEXT, at INTEGER,
+    text TEXT, good TEXT) WITHOUT ROWID;
+CREATE INDEX quarantine_of ON quarantine (collection, id);
+"""
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class OrderedIndex:
+    """Rows in the order of `terms`, apart for each combination of the `within` fields."""
+
+    name: str
+    terms: Terms
+    within: tuple[str, ...] = ()
+    hint: str = ""  # what makes SQLite take this one and no other
+
+
+class Table:
+    """Names and statements of one collection."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self.name = quoted(collection.name)
+        self.columns = {
+            field.name: quoted(f"k:{field.name}") for field in collection.fields if field.kind in ORDERED_KINDS
+        }
+        self.tag_fields = tuple(field.name for field in collection.fields if field.kind is Kind.TEXT_LIST)
+        self.tags = quoted(f"{collection.name}:tags")
+        self.counts = quoted(f"{collection.name}:counts")
+        self.counted = self._counted()
+        self.orders = tuple(self._orders())
+        names = ("id", "version", "text", "folder", "placed", *self.columns.values())
+        marks = ",".join("?" * len(names))
+        self.insert = f"INSERT INTO {self.name} ({','.join(names)}) VALUES ({marks})"  # noqa: S608
+        self.row = f"SELECT rowid, version, text, folder, placed FROM {self.name} WHERE id = ?"  # noqa: S608
+        self.delete = f"DELETE FROM {self.name} WHERE rowid = ?"  # noqa: S608
+        self._updates: dict[tuple[str, ...], str] = {}
+
+    @cached_property
+    def signature(self) -> str:
+        """Changes where the declaration does, so that an index made for another is not used."""
+        collection = self.collection
+        fields = [[field.name, field.kind, field.unique] for field in collection.fields]
+        orders = [[order.by, order.within] for order in collection.orders]
+        return json.dumps([FORMAT, collection.ids, fields, collection.partition, orders, collection.counters])
+
+    def values(self, keys: Mapping[str, Key]) -> list[Any]:
+        return [keys[name] for name in self.columns]
+
+    def update(self, changed: tuple[str, ...]) -> str:
+        """Sets these fields beside what always changes; the others' indexes are not touched then."""
+        if changed not in self._updates:
+            sets = "".join(f", {self.columns[name]} = ?" for name in changed)
+            self._updates[changed] = (
+                f"UPDATE {self.name} SET version = ?, text = ?, folder = ?, placed = ?{sets} WHERE rowid = ?"  # noqa: S608
+            )
+        return self._updates[changed]
+
+    def order_for(self, field: str) -> OrderedIndex:
+        """The index of one field or of the id."""
+        return next(index for index in self.orders if index.terms[0][0] == field and not index.within)
+
+    def creation(self) -> Iterator[str]:
+        key = "INTEGER PRIMARY KEY" if self.collection.ids is Ids.SEQUENCE else "TEXT NOT NULL"
+        columns = "".join(f", {column}" for column in self.columns.values())
+        yield f"CREATE TABLE {self.name} (id {key}, version INTEGER, text TEXT, folder TEXT, placed INTEGER{columns})"
+        yield f"CREATE TABLE {self.tags} (field, element, row, PRIMARY KEY (field, element, row)) WITHOUT ROWID"
+        most = max((len(fields) for fields in self.counted), default=0)
+        values = "".join(f", v{number}" for number in range(most))
+        yield f"CREATE TABLE {self.counts} (f INTEGER, key TEXT, n INTEGER{values}, PRIMARY KEY (f, key)) WITHOUT ROWID"
+        yield f"CREATE INDEX {quoted(self.collection.name + ':unplaced')} ON {self.name} (placed) WHERE placed = 0"
+        yield from self._triggers()
+
+    def index_creation(self) -> Iterator[str]:
+        """Apart, since a table that is filled at once gets its indexes afterwards."""
+        for index in self.orders:
+            if index.name:
+                parts = [self.columns[name] for name in index.within]
+                parts += [f"{self.column(name)}{' DESC' if descending else ''}" for name, descending in index.terms]
+                unique = "UNIQUE " if index.terms == (("id", False),) else ""
+                yield f"CREATE {unique}INDEX {index.name} ON {self.name} ({', '.join(parts)})"
+
+    def removal(self) -> Iterator[str]:
+        yield from (f"DROP TABLE IF EXISTS {name}" for name in (self.name, self.tags, self.counts))
+
+    def column(self, name: str) -> str:
+        return name if name in ("id", "version") else self.columns[name]
+
+    def count_key(self, values: tuple[Key, ...]) -> str:
+        """As the triggers spell it, by SQLite's `quote`."""
+        return ",".join(map(_sql_quote, values))
+
+    def count_values(self, fields: tuple[str, ...], row: tuple[Any, ...]) -> tuple[Key, ...]:
+        kinds = self.collection.by_name
+        return tuple(
+            bool(value) if value is not None and kinds[name].kind is Kind.BOOLEAN else value
+            for name, value in zip(fields, row, strict=False)
+        )
+
+    def _counted(self) -> tuple[tuple[str, ...], ...]:
+        singles = {
+            (field.name,) for field in self.collection.fields if field.kind in COUNTED_KINDS and not field.unique
+        }
+        return tuple(sorted(singles | set(self.collection.counters), key=lambda fields: (len(fields), fields)))
+
+    def _orders(self) -> Iterator[OrderedIndex]:
+        # A sequence's id is the table's own key and needs no index beside it.
+        if self.collection.ids is Ids.SEQUENCE:
+            yield OrderedIndex("", (("id", False),), (), " NOT INDEXED")
+        else:
+            yield self._index("id", (("id", False),))
+        for name in self.columns:
+            yield self._index(name, ((name, False), ("id", False)))
+        for number, order in enumerate(self.collection.orders):
+            yield self._index(f"order {number}", self.collection.order_terms(order.by), order.within)
+
+    def _index(self, name: str, terms: Terms, within: tuple[str, ...] = ()) -> OrderedIndex:
+        name = quoted(f"{self.collection.name}:{name}")
+        return OrderedIndex(name, terms, within, f" INDEXED BY {name}")
+
+    def _triggers(self) -> Iterator[str]:
+        if not self.counted:
+            return
+        title = self.collection.name
+        ups = " ".join(self._counting(number, fields, "new", 1) for number, fields in enumerate(self.counted))
+        downs = " ".join(self._counting(number, fields, "old", -1) for number, fields in enumerate(self.counted))
+        yield f"CREATE TRIGGER {quoted(title + ':ins')} AFTER INSERT ON {self.name} BEGIN {ups} END"
+        yield f"CREATE TRIGGER {quoted(title + ':del')} AFTER DELETE ON {self.name} BEGIN {downs} END"
+        for number, fields in enumerate(self.counted):
+            columns = [self.columns[name] for name in fields]
+            differs = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
+            moves = f"{self._counting(number, fields, 'old', -1)} {self._counting(number, fields, 'new', 1)}"
+            yield (
+                f"CREATE TRIGGER {quoted(f'{title}:upd {number}')} AFTER UPDATE OF {', '.join(columns)} "
+                f"ON {self.name} WHEN {differs} BEGIN {moves} END"
+            )
+
+    def _counting(self, number: int, fields: tuple[str, ...], row: str, change: int) -> str:
+        columns = [f"{row}.{self.columns[name]}" for name in fields]
+        key = "||','||".join(f"quote({column})" for column in columns)
+        names = "".join(f", v{place}" for place in range(len(columns)))
+        return (
+            f"INSERT INTO {self.counts} (f, key, n{names}) VALUES ({number}, {key}, {change}, {', '.join(columns)}) "  # noqa: S608
+            f"ON CONFLICT (f, key) DO UPDATE SET n = n + {change};"
+        )
+
+
+def quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _sql_quote(value: Key) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        doubled = value.replace("'", "''")
+        return f"'{doubled}'"
+    return str(int(value)) if isinstance(value, (bool, int)) else repr(value)

@@ -1,0 +1,108 @@
+"""The collection that is measured, and what is done to it, over any record store."""
+
+import itertools
+from typing import Any, Final
+
+from storage_app.records.base import RecordStore
+from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
+from storage_app.records.operations import Update
+from tests.benchmarks.yardsticks import BODY
+
+PROJECT: Final = "bench"
+JOBS: Final = Collection(
+    "bench_jobs",
+    ids=Ids.TIME_ORDERED,
+    fields=(Field("status", Kind.TEXT), Field("priority", Kind.INTEGER)),
+    partition="status",
+    orders=(Order(("-priority", "id"), within=("status",)),),
+)
+CLAIM: Final = {"order": ("-priority", "id")}
+
+
+class Workload:
+    def __init__(self, store: RecordStore, size: int) -> None:
+        self.store = store
+        self.size = size
+        self._numbers = itertools.count()
+        self._ids: list[Any] = []
+        self.fill(size)
+        self._rotation = itertools.cycle(self._ids or [None])
+        self._deep = self._deep_cursor()
+
+    def fill(self, count: int) -> None:
+        while count > 0:
+            step = min(count, 1000)
+            records = self.store.insert_many(PROJECT, JOBS.name, [_document(next(self._numbers)) for _ in range(step)])
+            self._ids += [record.id for record in records[:50]]
+            count -= step
+
+    def top_up(self, count: int, exactly: bool = False) -> None:
+        """At least so many are waiting; or just so many, the others done."""
+        waiting = self.store.count(PROJECT, JOBS.name, {"status": "pending"})
+        if exactly:
+            while self.store.update_where(PROJECT, JOBS.name, {"status": "pending"}, {"status": "done"}).records:
+                pass
+            waiting = 0
+        self.fill(count + 100 - waiting if not exactly else count)
+
+    def create(self) -> None:
+        self.store.insert(PROJECT, JOBS.name, _document(next(self._numbers)))
+
+    def create_many(self) -> None:
+        self.store.insert_many(PROJECT, JOBS.name, [_document(next(self._numbers)) for _ in range(1000)])
+
+    def claim(self, count: int = 1) -> list[Any]:
+        taken = self.store.claim_first(
+            PROJECT,
+            JOBS.name,
+            {"status": "pending"},
+            {"status": "processing"},
+            order=("-priority", "id"),
+            limit=count,
+        )
+        assert taken, "no record was left to claim"
+        return taken
+
+    def claim_and_complete(self) -> None:
+        (record,) = self.claim()
+        self.store.update(PROJECT, JOBS.name, record.id, {"status": "completed"}, guard={"status": "processing"})
+
+    def claim_and_complete_ten(self) -> None:
+        self.store.apply(
+            PROJECT,
+            [
+                Update(JOBS.name, record.id, {"status": "completed"}, guard={"status": "processing"})
+                for record in self.claim(10)
+            ],
+        )
+
+    def update(self) -> None:
+        self.store.update(PROJECT, JOBS.name, next(self._rotation), {"note": f"note {next(self._numbers)}"})
+
+    def get(self) -> None:
+        self.store.get(PROJECT, JOBS.name, next(self._rotation))
+
+    def page(self) -> None:
+        page = self.store.query(PROJECT, JOBS.name, {"status": "pending"}, order=("-priority", "id"), limit=50)
+        assert page.records
+
+    def deep_page(self) -> None:
+        assert self.store.query(PROJECT, JOBS.name, order="id", limit=50, cursor=self._deep).records
+
+    def count(self) -> None:
+        assert self.store.count(PROJECT, JOBS.name, {"status": "pending"})
+
+    def reindex(self) -> None:
+        assert self.store.rebuild_index(PROJECT)
+
+    def _deep_cursor(self) -> str | None:
+        """Before the middle of what is there, reached as a reader would who followed the pages."""
+        if len(self._ids) < 2:
+            return None
+        middle = self._ids[len(self._ids) // 2]
+        page = self.store.query(PROJECT, JOBS.name, {"id__gte": middle}, order="id", limit=1)
+        return page.next_cursor
+
+
+def _document(number: int) -> dict[str, Any]:
+    return {**BODY, "status": "pending", "kind": "pdf" if number % 3 else "html", "priority": number % 10}
