@@ -35,6 +35,8 @@ ReadCounters = Callable[[Collection[str]], Mapping[str, int]]
 INTERVAL = 0.1
 LONGEST_INTERVAL = 2.0
 MOST_TOPICS = 50
+# a browser comes back by itself, and is asked again who it is: a login or a role that ended meanwhile ends here
+LONGEST_STREAM = 300.0
 VITAL = frozenset({"consumers", "health"})  # what the bar and the banners of every page show
 TOPIC = re.compile(r"[a-z0-9-]{0,63}/[a-z0-9][a-z0-9_:.-]{0,127}", re.ASCII)
 
@@ -189,13 +191,14 @@ def view(hub: Hub, authorise: Callable[[HttpRequest, str], bool]) -> Callable[[H
 
 
 async def _follow(hub: Hub, topics: frozenset[str], last: Mapping[str, int], caller: Caller) -> AsyncIterator[Event]:
+    ends_at = time.monotonic() + LONGEST_STREAM
     async with hub.subscribe(topics, caller) as changes:
         # what changed while the line was down
         missed = {topic for topic, value in last.items() if changes.values[topic] != value}
         for event in _events(missed, changes):
             yield event
-        while True:
-            for event in _events(await changes.next(), changes):
+        while (left := ends_at - time.monotonic()) > 0:
+            for event in _events(await changes.next(left), changes):
                 yield event
 
 

@@ -321,6 +321,16 @@ def test_every_route_is_in_the_table() -> None:
     assert known - served == set()
 
 
+def test_every_method_of_the_api_is_in_the_table() -> None:
+    served = {
+        f"{method.upper()} {path}".replace("{", "<").replace("}", ">")
+        for path, operations in Client().get("/api/v1/openapi.json").json()["paths"].items()
+        for method in operations
+    }
+    assert len(served) > 12
+    assert served - {name_of(route) for route in ROUTES} == set()
+
+
 def _served(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
     """Every pattern of ours; Django's admin has rights and tests of its own."""
     for pattern in resolver.url_patterns:

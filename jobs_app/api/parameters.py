@@ -1,13 +1,27 @@
 """Parameters that many operations share, and how an operation names the problems that are its own."""
 
+import re
 from typing import Annotated, Any
 
 from ninja import Header, Query
+from pydantic import BeforeValidator
 
 from jobs_app.services.paging import LARGEST_LIMIT
 
+PLAIN_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+
+
+def _plain(value: object) -> object:
+    """One spelling for one number: Python also takes `1_000`, ` 1 `, `+1`, `01` and the digits of other scripts."""
+    if isinstance(value, str) and not PLAIN_NUMBER.fullmatch(value):
+        raise ValueError("must be a whole number in plain digits")
+    return value
+
+
+# stands last, since ninja takes what comes first for the parameter's place
+PLAIN = BeforeValidator(_plain)
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=2000)]
-Limit = Annotated[int, Query(ge=1, le=LARGEST_LIMIT, description="The most items to answer with.")]
+Limit = Annotated[int, Query(ge=1, le=LARGEST_LIMIT, description="The most items to answer with."), PLAIN]
 IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", description="The same key and body within 24 hours give the first answer again."),

@@ -105,6 +105,15 @@ TASK = {
     "due_at": MOMENT,
     "last_run": TASK_RUN,
 }
+QUARANTINED = {
+    "id": "reports.7f3a",
+    "project": "reports",
+    "collection": "free.notes",
+    "record_id": "12",
+    "reason": "not JSON: unexpected end at line 1, column 9",
+    "at": MOMENT,
+    "text": '{"text": ',
+}
 
 
 class Problem(Schema):
@@ -298,18 +307,8 @@ class RestoreIn(Body):
     text: str | None = Field(None, description="The document as JSON text, mended. Left out: as it was.")
 
 
-QUARANTINED = {
-    "id": "reports.0000000000000001",
-    "project": "reports",
-    "collection": "jobs",
-    "record_id": "01984f5e-7c1a-7b3e-9a55-3f1d2c4b5a69",
-    "reason": "not a job: KeyError: 'name'",
-    "at": MOMENT,
-    "text": "{}",
-}
-
-
 class QuarantinedOut(Schema):
+    model_config = shown_as(QUARANTINED)
     id: str
     project: str
     collection: str

@@ -8,14 +8,14 @@ from ninja import Path, Query, Router
 
 from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.creation import created
-from jobs_app.api.parameters import Cursor, IdempotencyKey, Limit, problems
+from jobs_app.api.parameters import PLAIN, Cursor, IdempotencyKey, Limit, problems
 from jobs_app.api.projects import Slug
 from jobs_app.api.schemas import NewToken, TokenIn, TokenOut, TokenPage
 from jobs_app.services import paging, tokens
 
 router = Router(tags=["Tokens"])
-TokenId = Annotated[int, Path(ge=1, lt=2**63)]
-Overlap = Annotated[int, Query(ge=0, le=30 * 86400, description="How long the old token goes on.")]
+TokenId = Annotated[int, Path(ge=1, lt=2**63), PLAIN]
+Overlap = Annotated[int, Query(ge=0, le=30 * 86400, description="How long the old token goes on."), PLAIN]
 
 
 @router.get("/projects/{p}/tokens", response=TokenPage, summary="List tokens")

@@ -31,14 +31,6 @@ def count(limit: Limit, subject: str) -> None:
         raise _refusal(window_ends_at - now)
 
 
-def check(limit: Limit, subject: str) -> None:
-    """Refuses where the window is used up, and counts nothing."""
-    now = timezone.now()
-    row = Throttle.objects.filter(key=_key(limit, subject), window_ends_at__gt=now, count__gte=limit.count).first()
-    if row is not None:
-        raise _refusal(row.window_ends_at - now)
-
-
 def forgive(limit: Limit, subject: str) -> None:
     """Starts the window anew, after a success."""
     Throttle.objects.filter(key=_key(limit, subject)).delete()

@@ -53,7 +53,8 @@ function open() {
   show("connecting");
   stream = new EventSource(url);
   stream.onopen = () => show("connected");
-  stream.onerror = () => show("lost");
+  // the server ends each stream now and then, to ask anew who is there: only who does not get back in has lost it
+  stream.onerror = () => show(shown === "connected" ? "connecting" : "lost");
   stream.onmessage = (event) => changed(JSON.parse(event.data).topics);
   stream.addEventListener("vitals", () => document.querySelectorAll("[data-vitals]").forEach((region) => region.dispatchEvent(new CustomEvent("live"))));
 }

@@ -126,6 +126,13 @@ def test_a_bad_cursor_is_refused(server: Api, cursor: str) -> None:
     assert code(server.get(f"/projects?cursor={cursor}")) == "validation_error"
 
 
+@pytest.mark.parametrize("spelling", ["1_0", "+1", "01", "%201", "%D9%A1", "%C2%B2", "1.0", "1e1", "", "9" * 30, "0x1"])
+def test_a_number_has_one_spelling(server: Api, project: Project, spelling: str) -> None:
+    assert code(server.get(f"/projects?limit={spelling}")) == "validation_error"
+    if spelling:
+        assert code(server.call("DELETE", f"/projects/alpha/tokens/{spelling}")) == "validation_error"
+
+
 def test_another_project_is_as_absent_as_none(project: Project, other_project: Project) -> None:
     mine = Api(make_token(project))
     foreign, absent = mine.get("/projects/beta"), mine.get("/projects/nowhere")

@@ -233,9 +233,10 @@ SAMPLES = {
         {"document": {"title": "Nothing", "html": mark_safe("<h1>Nothing</h1>")}, "pages": []},
     ),
     "403": Sample(
-        "errors/403.html", {}, {"frame": "shell_bare.html", "problem": {"title": "Not allowed", "detail": HOSTILE}}
+        "errors/problem.html",
+        {"problem": {"status": 403, "title": "Not allowed", "detail": HOSTILE}},
+        {"frame": "shell_bare.html"},
     ),
-    "404": Sample("errors/404.html", {"request_id": "req-0198c0f2"}, {"frame": "shell_bare.html"}),
     "500": Sample("errors/500.html", {"request_id": "req-0198c0f2"}, {}),
     "problem": Sample(
         "errors/problem.html",

@@ -38,7 +38,7 @@ MEASURE = """([fronts, backs]) => {
     [(TEXT, SURFACES, 4.5), (MARKS, SURFACES, 3.0), (["on-accent"], ["accent", "accent-strong", "failed"], 4.5)],
 )
 def test_contrast(visit: Visitor, theme: str, fronts: list[str], backs: list[str], least: float) -> None:
-    page = visit("/full/404/", theme=theme).page
+    page = visit("/full/problem/", theme=theme).page
     ratios: dict[str, float] = page.evaluate(MEASURE, [fronts, backs])
     assert len(ratios) == len(fronts) * len(backs)
     assert {pair: round(ratio, 2) for pair, ratio in ratios.items() if ratio < least} == {}

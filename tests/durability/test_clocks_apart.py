@@ -12,10 +12,11 @@ HOUR = timedelta(hours=1)
 
 def test_ids_of_two_clocks_never_meet_and_each_clock_keeps_its_order(tmp_path: Path) -> None:
     with opened(tmp_path) as ahead, opened(tmp_path, clock=lambda: times.now() - HOUR) as behind:
-        mine, others = [], []
+        mine: list[str] = []
+        others: list[str] = []
         for _ in range(50):
-            mine.append(ahead.insert(PROJECT, "jobs", {"status": "a"}).id)
-            others.append(behind.insert(PROJECT, "jobs", {"status": "a"}).id)
+            mine.append(str(ahead.insert(PROJECT, "jobs", {"status": "a"}).id))
+            others.append(str(behind.insert(PROJECT, "jobs", {"status": "a"}).id))
         assert mine == sorted(mine)
         assert others == sorted(others)
         assert len({*mine, *others}) == 100
@@ -29,10 +30,10 @@ def test_ids_of_two_clocks_never_meet_and_each_clock_keeps_its_order(tmp_path: P
 def test_a_clock_that_steps_back_gives_no_id_twice_and_none_out_of_order(tmp_path: Path) -> None:
     offset = [timedelta()]
     with opened(tmp_path, clock=lambda: times.now() + offset[0]) as store:
-        ids = []
+        ids: list[str] = []
         for step in range(20):
             offset[0] = -step * HOUR
-            ids += [record.id for record in store.insert_many(PROJECT, "jobs", [{"status": "a"}] * 5)]
+            ids += [str(record.id) for record in store.insert_many(PROJECT, "jobs", [{"status": "a"}] * 5)]
         assert ids == sorted(set(ids))
 
 

@@ -13,7 +13,7 @@ from storage_app.records.file import envelope
 from storage_app.records.file.store import FileRecordStore
 from tests.durability.stores import PROJECT, assert_sound, opened
 
-Damage = Callable[[Path], None]
+Damage = Callable[[Path], object]
 
 
 def edit(path: Path, **changes: Any) -> None:

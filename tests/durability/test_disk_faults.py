@@ -78,5 +78,5 @@ def _fails(kind: str, root: Path, calls: int, fault: int, ever_after: bool) -> b
     with opened(root) as again:
         assert contents(again) == held
         assert_sound(again)
-        assert again.insert(PROJECT, "notes", {"n": 1}).id > (again.count(PROJECT, "notes") - 1)
+        assert int(again.insert(PROJECT, "notes", {"n": 1}).id) > again.count(PROJECT, "notes") - 1
     return True

@@ -214,7 +214,7 @@ def test_processes_go_on_while_the_index_is_deleted_again_and_again(tmp_path: Pa
             (index / name).unlink(missing_ok=True)
         deleted += 1
         size = sum(child.notes.stat().st_size for child in children)
-        _wait_until(lambda size=size: sum(child.notes.stat().st_size for child in children) > size + 500, deadline)  # type: ignore[misc]  # bound now
+        _wait_until(lambda size=size: sum(child.notes.stat().st_size for child in children) > size + 500, deadline)
     for child in children:
         os.kill(child.pid, 0)  # none gave up
     _end(children, oracle)
@@ -234,7 +234,7 @@ def _kill_and_judge(folder: Path, dice: random.Random, rounds: int, lose_index: 
     oracle, kills = Oracle(), 0
     for number in range(rounds):
         children = [_started(folder, dice.random(), f"{number}-{worker}") for worker in range(WORKERS)]
-        _wait_until(lambda children=children: all(child.notes.stat().st_size for child in children))  # type: ignore[misc]  # bound now
+        _wait_until(lambda children=children: all(child.notes.stat().st_size for child in children))
         for child in dice.sample(children, len(children)):
             _pause(dice.random() * 0.03)
             os.kill(child.pid, signal.SIGKILL)

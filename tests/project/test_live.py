@@ -191,6 +191,18 @@ def test_the_stream_names_the_nouns_that_changed_and_tells_what_was_missed() -> 
     play(scene)
 
 
+def test_a_stream_ends_now_and_then_so_that_it_is_asked_anew_who_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LONGEST_STREAM", 0.05)
+    stream = live.view(live.Hub(Counters(acme__jobs=1)), lambda _request, _project: True)
+
+    async def scene() -> None:
+        response = stream(live_request("acme/jobs"))
+        assert isinstance(response, EventStream)
+        assert [part async for part in response.open(caller())] == [b"retry: 2000\n\n"]
+
+    play(scene)
+
+
 def test_who_may_not_see_a_project_gets_no_stream_of_it() -> None:
     stream = live.view(live.Hub(Counters()), lambda _request, project: project == "acme")
     with pytest.raises(Http404):

@@ -18,7 +18,7 @@ from tests.conftest import Clock
 from tests.factories import job_in, make_job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("record_store")]
-EVER = Deadline(timedelta(minutes=5))
+EVER = Deadline(timedelta(days=1))  # made on import, so longer than any run of the tests
 ENDED = [state for state in JobState if state.is_final]
 
 

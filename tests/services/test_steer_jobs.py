@@ -25,7 +25,7 @@ from tests.factories import claim_job, job_in, make_actor, make_job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("record_store")]
 PENDING, PROCESSING, COMPLETED, FAILED, TIMEOUT, CANCELLED = JobState
-EVER = Deadline(timedelta(minutes=1))
+EVER = Deadline(timedelta(days=1))  # made on import, so longer than any run of the tests
 
 
 def program(project: Project) -> Actor:

@@ -17,7 +17,7 @@ from tests.conftest import Clock
 from tests.factories import claim_job, job_in, make_actor, make_job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("record_store")]
-EVER = Deadline(timedelta(minutes=5))
+EVER = Deadline(timedelta(days=1))  # made on import, so longer than any run of the tests
 
 
 def ask(project: Project, worker_id: str = "w1", **asked: object) -> int:

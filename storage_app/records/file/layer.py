@@ -196,11 +196,12 @@ _NOT_EMPTY: Final = (39, 66, 41, 13) if sys.platform == "win32" else (39, 66, 17
 
 
 def _full_sync() -> int | None:
-    if sys.platform != "darwin":
+    """On macOS fsync leaves the data in the drive's cache."""
+    if platform.system() != "Darwin":
         return None
-    import fcntl  # fsync on macOS leaves the data in the drive's cache
+    import fcntl
 
-    return fcntl.F_FULLFSYNC
+    return getattr(fcntl, "F_FULLFSYNC", None)
 
 
 def _syncfs() -> Any:

@@ -1,0 +1,110 @@
+"""PostgreSQL as engine: a tsvector written by us, with a GIN index, and tsquery literals, so that its parser and
+dictionaries never see a text.
+
+A tsvector keeps positions up to 16,383 only and 256 a word, and holds at most 1 MB. So ours has no positions: it finds
+the rows that have the words, and whether they stand side by side is looked up in the stored `tokens.index_text`. Where
+the words of a text do not fit, the vector is null, and the index text alone answers for that row (a partial index
+`WHERE vector IS NULL` keeps this quick).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from storage_app.search.query import Every, No, Phrase, Search, Some
+from storage_app.search.sql import Sql, connected, negation
+from storage_app.search.tokens import spelled
+
+LARGEST_VECTOR: Final = 1_000_000  # bytes of lexemes; PostgreSQL ends at 2^20 - 1
+
+
+@dataclass(frozen=True)
+class PostgreSql:
+    """Columns: the tsvector, the index text, and `text.casefold()`, which a `pg_trgm` index may serve. `LIKE` is
+    asked for narrowing only, with every sign of its own escaped.
+    """
+
+    vector: str
+    tokens: str
+    folded: str
+    placeholder: str = "%s"
+
+    def of_tokens(self, search: Search) -> Sql:
+        if isinstance(search, No):
+            return negation(self.of_tokens(search.part))
+        if isinstance(search, Phrase) or is_of_words(search):
+            return self._of_words(search)
+        if not isinstance(search, (Every, Some)):
+            raise TypeError(search)
+        word = "AND" if isinstance(search, Every) else "OR"
+        return connected(word, [self.of_tokens(part) for part in search.parts])
+
+    def of_substring(self, needle: str) -> Sql:
+        pattern = "%" + needle.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        mark = self.placeholder
+        return Sql(f"({self.folded} LIKE {mark} AND strpos({self.folded}, {mark}) > 0)", (pattern, needle))
+
+    def _of_words(self, search: Search) -> Sql:
+        quick = Sql(f"{self.vector} @@ {self.placeholder}::tsquery", (tsquery(search),))
+        slow = self._looked_up(search)
+        missing = Sql(f"{self.vector} IS NULL")
+        if is_of_words(search):
+            return connected("OR", [connected("AND", [missing, slow]), self._known(quick)])
+        return connected("AND", [connected("OR", [missing, quick]), slow])
+
+    def _known(self, quick: Sql) -> Sql:
+        return connected("AND", [Sql(f"{self.vector} IS NOT NULL"), quick])
+
+    def _looked_up(self, search: Search) -> Sql:
+        if isinstance(search, Phrase):
+            return connected("OR", [self._form(form, prefix=search.prefix) for form in search.forms])
+        if isinstance(search, No):
+            return negation(self._looked_up(search.part))
+        if not isinstance(search, (Every, Some)):
+            raise TypeError(search)
+        word = "AND" if isinstance(search, Every) else "OR"
+        return connected(word, [self._looked_up(part) for part in search.parts])
+
+    def _form(self, form: tuple[str, ...], *, prefix: bool) -> Sql:
+        text = f" {' '.join(map(spelled, form))}{'' if prefix else ' '}"
+        return Sql(f"strpos({self.tokens}, {self.placeholder}) > 0", (text,))
+
+
+def vector(index_text: str) -> str | None:
+    """The literal of the tsvector of a stored index text; None where PostgreSQL could not hold it."""
+    words = sorted(set(index_text.split()))
+    if sum(len(word.encode()) + 2 for word in words) > LARGEST_VECTOR:
+        return None
+    return " ".join(map(_lexeme, words))
+
+
+def tsquery(search: Search) -> str:
+    """The literal of a tsquery for the words, wherever they stand."""
+    if isinstance(search, Phrase):
+        return _joined("|", [_words(form, prefix=search.prefix) for form in search.forms])
+    if isinstance(search, No):
+        return f"!({tsquery(search.part)})"
+    if not isinstance(search, (Every, Some)):
+        raise TypeError(search)
+    return _joined("&" if isinstance(search, Every) else "|", [tsquery(part) for part in search.parts])
+
+
+def is_of_words(search: Search) -> bool:
+    """Whether single words are all it asks for, so that the vector alone answers."""
+    if isinstance(search, Phrase):
+        return all(len(form) == 1 for form in search.forms)
+    if isinstance(search, No):
+        return is_of_words(search.part)
+    return isinstance(search, (Every, Some)) and all(map(is_of_words, search.parts))
+
+
+def _words(form: tuple[str, ...], *, prefix: bool) -> str:
+    lexemes = [_lexeme(spelled(token)) for token in form]
+    return _joined("&", [*lexemes[:-1], lexemes[-1] + ":*" * prefix])
+
+
+def _joined(sign: str, parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"({f' {sign} '.join(parts)})"
+
+
+def _lexeme(word: str) -> str:
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
