@@ -119,6 +119,28 @@ class Journal:
         following = self._segment(overwritten[-1].epoch + 1)
         return following.before if following else tail.lsn
 
+    def is_half_full(self, tail: Tail) -> bool:
+        return tail.at > self._segment_bytes // 2
+
+    def make_beforehand(self, tail: Tail) -> str | None:
+        """A file for the next segment where there is none yet, so that nobody waits for it with the lock in his hand;
+        `put_in_place` gives it its name. Without the project's lock, but by one process at a time.
+        """
+        if self._layer.size(self._path(tail.epoch + 1)) is not None:
+            return None
+        path = f"{self._folder}/journal.new"
+        self._layer.create(path, bytes(self._segment_bytes))
+        self._layer.sync_file(path)
+        return path
+
+    def put_in_place(self, tail: Tail, path: str) -> None:
+        """Unless somebody was quicker."""
+        if self._layer.size(self._path(tail.epoch + 1)) is None:
+            self._layer.rename(path, self._path(tail.epoch + 1))
+            self._layer.sync_folder(self._folder)
+        else:
+            self._layer.remove(path)
+
     def turn(self, tail: Tail) -> Tail:
         """On to the next segment. The old one is synced first: what is durable is always all up to some frame."""
         self.sync(tail)

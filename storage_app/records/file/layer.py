@@ -149,7 +149,7 @@ class FileLayer:
 
     def sync_folder(self, path: str) -> None:
         """The names in it are durable. Windows keeps them by itself and cannot open a folder."""
-        if sys.platform == "win32":
+        if _NAMES_ARE_KEPT:
             return
         try:
             fd = os.open(path, os.O_RDONLY)
@@ -193,6 +193,9 @@ _OPEN: Final = os.O_RDWR | os.O_CREAT | _BINARY | getattr(os, "O_CLOEXEC", 0)
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | _BINARY | getattr(os, "O_CLOEXEC", 0)
 _HAS_PWRITE: Final = hasattr(os, "pwrite")
 _NOT_EMPTY: Final = (39, 66, 41, 13) if sys.platform == "win32" else (39, 66, 17)  # ENOTEMPTY and what stands for it
+
+
+_NAMES_ARE_KEPT: Final = platform.system() == "Windows"
 
 
 def _full_sync() -> int | None:

@@ -2,6 +2,10 @@
 
 The operating system gives a dead holder's lock back. Nothing waits in the kernel, since such a wait has no end: tries
 are a fraction of a millisecond apart, about as long as a write holds the lock.
+
+Whoever lets go and comes again at once would always be quicker than those who look now and then. So there are two
+files to lock: the turn, which one waiter holds while it waits for the lock itself. Who was there last finds the turn
+taken, and the waiter gets the lock.
 """
 
 import os
@@ -13,7 +17,7 @@ from typing import Final
 from storage_app.records.errors import LockTimeoutError
 from storage_app.records.file.layer import FileLayer
 
-_FIRST_PAUSE: Final = 0.0001
+_FIRST_PAUSE: Final = 0.00005
 _LONGEST_PAUSE: Final = 0.001
 
 
@@ -22,7 +26,7 @@ class ProjectLock:
         self._layer = layer
         self._path = path
         self._threads = threading.Lock()
-        self._fd = -1
+        self._fd = self._turn = -1
         self._identity: tuple[int, int] | None = None
 
     def acquire(self, timeout: float) -> bool:
@@ -34,7 +38,11 @@ class ProjectLock:
             fresh = False
             while True:
                 fresh |= self._opened()
-                self._wait(deadline, timeout)
+                self._wait(self._turn, deadline, timeout)
+                try:
+                    self._wait(self._fd, deadline, timeout)
+                finally:
+                    _unlock(self._turn)
                 if self._is_current():
                     return fresh
                 self.close()
@@ -51,12 +59,14 @@ class ProjectLock:
     def close(self) -> None:
         if self._fd >= 0:
             self._layer.close(self._fd)
-            self._fd = -1
+            self._layer.close(self._turn)
+            self._fd = self._turn = -1
 
     def _opened(self) -> bool:
         if self._fd >= 0:
             return False
         self._layer.make_folder(os.path.dirname(self._path))  # noqa: PTH120
+        self._turn = self._layer.open(f"{self._path}.turn")
         self._fd = self._layer.open(self._path)
         found = os.fstat(self._fd)
         identity = (found.st_dev, found.st_ino)
@@ -71,9 +81,9 @@ class ProjectLock:
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
-    def _wait(self, deadline: float, timeout: float) -> None:
+    def _wait(self, fd: int, deadline: float, timeout: float) -> None:
         pause = _FIRST_PAUSE
-        while not _try_to_lock(self._fd):
+        while not _try_to_lock(fd):
             if time.monotonic() > deadline:
                 raise _too_late(timeout)
             time.sleep(pause)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
-from storage_app.records.errors import RecordStoreError, UnavailableError
+from storage_app.records.errors import LockTimeoutError, RecordStoreError, UnavailableError
 from storage_app.records.file import checkpoint, effects, recovery
 from storage_app.records.file.changes import Changes
 from storage_app.records.file.checkpoint import Checkpoint
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _TRIES: Final = 3
-_PLACED_AT_ONCE: Final = 50  # in one go under the lock, so that others wait some milliseconds at most
+_PLACED_AT_ONCE: Final = 20  # in one go under the lock, so that others wait a few milliseconds at most
 
 
 class Session:
@@ -115,6 +115,7 @@ class Project:
         self.table_of = table_of
         self.declared = declared
         self._lock = ProjectLock(layer, f"{self.own_folder}/lock")
+        self._settling_lock = ProjectLock(layer, f"{self.own_folder}/settling")
         self._timeout = timeout
         self._loaded = self._readable = False
         self._checkpoint = Checkpoint()
@@ -128,6 +129,7 @@ class Project:
         self.index.close()
         self.journal.close()
         self._lock.close()
+        self._settling_lock.close()
 
     # Reading
 
@@ -209,17 +211,32 @@ class Project:
                     self._save(settled=target, sequences=sequences)
         return True
 
-    def place_waiting(self) -> int:
-        """Writes the files of records that were changed without; how many."""
-        done = 0
-        while True:
-            with self.session() as session:
-                changes = Following(self, session, _PLACED_AT_ONCE)
-                if not changes.effects:
-                    return done
+    def prepare_segment(self, tail: Tail) -> None:
+        """Ahead of time, what would otherwise be done under the lock when the journal goes on to its next segment."""
+        with self._alone() as alone, translated():
+            made = self.journal.make_beforehand(tail) if alone else None
+            if made is not None:
+                with self.session() as session:
+                    self.journal.put_in_place(session.tail, made)
+
+    def place_waiting(self) -> None:
+        """Writes the files of all records that were changed without."""
+        while self.place_some():
+            pass
+
+    def place_some_alone(self) -> bool:
+        """As `place_some`, unless another process is at it; then that one is left to do the rest."""
+        with self._alone() as alone:
+            return self.place_some() if alone else True
+
+    def place_some(self) -> bool:
+        """As `place_waiting`, a few at a time; whether more are waiting."""
+        with self.session() as session:
+            changes = Following(self, session, _PLACED_AT_ONCE)
+            if changes.effects:
                 # Durable, since files may only show what the journal cannot lose any more.
                 session.commit(changes, durable=True)
-                done += len(changes.effects)
+            return len(changes.effects) == _PLACED_AT_ONCE
 
     def close_cleanly(self) -> None:
         """So that the index is trusted after a restart of the machine."""
@@ -263,6 +280,19 @@ class Project:
                 self.journal.erase_others(session.tail)
 
     # The way in
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether no other process does what one does in the background, which it then leaves to this one."""
+        try:
+            self._settling_lock.acquire(0)
+        except LockTimeoutError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._settling_lock.release()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

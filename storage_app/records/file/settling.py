@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 _SOON: Final = 0.02
 _LATER: Final = 1.0  # a claim that ends within this time has cost no file
+_LEAST_PAUSE: Final = 0.005
+_PAUSE: Final = 4.0  # times as long as the lock was held, so that callers have it most of the time
 _AFTER_FAILURE: Final = 5.0
 
 
@@ -27,6 +29,8 @@ class Settler:
         self._due: dict[Project, float] = {}
         self._epochs: dict[Project, int] = {}
         self._full: set[Project] = set()
+        self._prepared: dict[Project, int] = {}
+        self._ahead: dict[Project, Tail] = {}
         self._thread: threading.Thread | None = None
         self._stopping = False
 
@@ -40,6 +44,10 @@ class Settler:
         self._epochs[project] = tail.epoch
         if before is not None and before != tail.epoch:
             self._full.add(project)
+            self._put(project, 0.0)
+        if self._prepared.get(project) != tail.epoch and project.journal.is_half_full(tail):
+            self._prepared[project] = tail.epoch
+            self._ahead[project] = tail
             self._put(project, 0.0)
 
     def stop(self) -> None:
@@ -65,11 +73,15 @@ class Settler:
     def _run(self) -> None:
         while (project := self._next()) is not None:
             try:
+                if (tail := self._ahead.pop(project, None)) is not None:
+                    project.prepare_segment(tail)
                 if project in self._full:
                     self._full.discard(project)
                     project.settle()
                 else:
-                    project.place_waiting()
+                    started = time.monotonic()
+                    if project.place_some_alone():
+                        self._put(project, max(_LEAST_PAUSE, (time.monotonic() - started) * _PAUSE))
             except RecordStoreError as error:
                 log.warning("Files of project %s cannot follow yet: %s", project.slug, error)
                 self._put(project, _AFTER_FAILURE)
