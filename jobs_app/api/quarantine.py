@@ -15,7 +15,10 @@ ProjectFilter = Annotated[str | None, Query(max_length=63, description="One proj
 
 
 @router.get(
-    "/quarantine", response=QuarantinePage, summary="List records in quarantine", openapi_extra=problems(403, 404)
+    "/quarantine",
+    response=QuarantinePage,
+    summary="List records in quarantine",
+    openapi_extra=problems(403, 404),
 )
 def list_quarantine(request: ApiRequest, project: ProjectFilter = None) -> QuarantinePage:
     """Oldest first, of the projects that you look after."""

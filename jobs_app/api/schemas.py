@@ -307,17 +307,6 @@ class RestoreIn(Body):
     text: str | None = Field(None, description="The document as JSON text, mended. Left out: as it was.")
 
 
-QUARANTINED = {
-    "id": "reports.0000000000000001",
-    "project": "reports",
-    "collection": "jobs",
-    "record_id": "01984f5e-7c1a-7b3e-9a55-3f1d2c4b5a69",
-    "reason": "not a job: KeyError: 'name'",
-    "at": MOMENT,
-    "text": "{}",
-}
-
-
 class QuarantinedOut(Schema):
     model_config = shown_as(QUARANTINED)
     id: str

@@ -11,8 +11,8 @@ import pytest
 
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project
-from jobs_app.services import maintenance, tokens
-from storage_app.records.configured import record_store
+from jobs_app.services import maintenance, quarantine, tokens
+from storage_app.records.base import RecordStore
 from tests.api.client import Answer, Api
 from tests.factories import job_cast, make_person, make_project, make_token
 
@@ -85,10 +85,10 @@ CALLS = [
     Call("delete /projects/{p}/pauses", "/projects/alpha/pauses", 204),
     Call("get /maintenance/tasks", "/maintenance/tasks", 200),
     Call("post /maintenance/tasks/{name}/run", "/maintenance/tasks/health/run", 202),
-    Call("get /quarantine", "/quarantine?project=alpha", 200),
-    Call("post /quarantine/{id}/restore", "/quarantine/ASIDE/restore", 204, {"text": "{}"}),
-    Call("delete /quarantine/{id}", "/quarantine/ASIDE", 204),
     Call("get /maintenance/history", "/maintenance/history", 200),
+    Call("get /quarantine", "/quarantine?project=alpha", 200),
+    Call("post /quarantine/{id}/restore", "/quarantine/SET_ASIDE/restore", 204, {"text": "{}"}),
+    Call("delete /quarantine/{id}", "/quarantine/SET_ASIDE", 204),
 ]
 every_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.operation} {call.status}")
 
@@ -114,8 +114,11 @@ def document() -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(project: Project, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A project with people, tokens, a log and a history in it."""
+def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A project with people, tokens, a log, a history, jobs and a record set aside in it."""
+    note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
+    memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense")
+    (set_aside,) = quarantine.of(COMMAND, project.slug)
     for name, role in (("anna", Role.ADMIN), ("ben", Role.VIEWER)):
         make_person(name, roles={project: role})
     for run_id in maintenance.claim_due():
@@ -123,10 +126,8 @@ def world(project: Project, monkeypatch: pytest.MonkeyPatch) -> World:
     token, _ = tokens.create(COMMAND, "alpha", "existing", ["read"])
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
     monkeypatch.setattr("jobs_app.domain.lease.new_token", lambda: LEASE)
-    note = record_store().insert("alpha", "free.notes", {"text": "odd"})
-    aside = record_store().quarantine("alpha", "free.notes", note.id, "it makes no sense").id
-    cast = {**job_cast(project), "aside": f"alpha.{aside}"}
-    return World(chief, Api(make_token(project, Scope.WORK)), token.pk, cast)
+    ids = {**job_cast(project), "set_aside": set_aside.id}
+    return World(chief, Api(make_token(project, Scope.WORK)), token.pk, ids)
 
 
 def test_every_operation_is_driven(document: dict[str, Any]) -> None:
