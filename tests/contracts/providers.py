@@ -1,7 +1,7 @@
 """The providers that every clause runs on: one line each."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from storage_app.providers import StorageError, StorageErrorCode, StorageProvide
 from storage_app.providers.local import LocalStorageProvider
 from storage_app.providers.memory import MemoryStorageProvider
 from storage_app.providers.scoped import ScopedStorageProvider
+from tests.storage import github
 
 # Gives an empty storage, and takes it away again; the folder is the test's own.
 Opener = Callable[[pytest.FixtureRequest, Path], AbstractAsyncContextManager[StorageProvider]]
@@ -34,10 +35,28 @@ def _scoped(request: pytest.FixtureRequest, folder: Path) -> StorageProvider:
     return ScopedStorageProvider(MemoryStorageProvider(), "some-project")
 
 
+@asynccontextmanager
+async def _github(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[StorageProvider]:
+    """Below a folder of a repository that holds other things too."""
+    with github.github(folder) as double:
+        double.commit({"README.md": b"not ours", "kept/elsewhere": b"nor this"})
+        async with github.provider_on(double, base_path="kept/here") as provider:
+            yield provider
+
+
+@asynccontextmanager
+async def _empty_github(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[StorageProvider]:
+    with github.github(folder) as double:
+        async with github.provider_on(double) as provider:
+            yield provider
+
+
 BACKENDS: Final[dict[str, Backend]] = {
     "memory": Backend(lambda request, folder: MemoryStorageProvider()),
     "local": Backend(_local),
     "scoped": Backend(_scoped),
+    "github": Backend(_github),
+    "empty github": Backend(_empty_github),
 }
 
 MESSAGE: Final = "What was done."
