@@ -276,6 +276,7 @@ urlpatterns = [
     path("refused/", _refused),
     path("live/", silent_stream, name="live"),
     path("vitals/", silent_stream, name="vitals"),
+    path("favicon.ico", silent_stream),  # what a browser asks for beside an answer without a head
     path("", _nothing, name="home"),
     path("login/", _view("login", "full"), name="login"),
     path("logout/", _nothing, name="logout"),
