@@ -22,7 +22,7 @@ ENVIRON = {
     "HOLDFAST_SECRET_KEY_FALLBACKS": json.dumps([SECRET_KEY[::-1] + CANARY]),
     "HOLDFAST_GITHUB_TOKEN": f"ghp_{CANARY}",
     "HOLDFAST_STORAGES": json.dumps(
-        {"archive": {"provider": "object", "secret_access_key": f"{CANARY}-s3", "bucket": "b"}}
+        {"archive": {"provider": "github", "repository": "o/r", "token": f"{CANARY}-archive"}}
     ),
     "HOLDFAST_LOG_LEVEL": "debug",
 }
