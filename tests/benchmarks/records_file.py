@@ -38,6 +38,7 @@ LATEST_FIRST: Final = "-created_at"
 CLAIM_ORDER: Final = ("-priority", "id")
 BODY_BYTES: Final = 600
 _BATCH: Final = 1000
+_LISTED: Final = ("name", "status", "content_type", "priority", "created_at")
 
 
 @dataclass(frozen=True)
@@ -295,42 +296,37 @@ class RawAppend:
 
 
 class NaiveForm:
-    """What one writes first: a file a job, and an index of each status in one JSON file."""
+    """What one writes first: a file a job in the folder of its status, and one index with what lists show of each."""
 
     def __init__(self, folder: Path, records: int) -> None:
         self._folder = folder
-        self._index: dict[str, list[int]] = {"pending": [], "processing": [], "completed": list(range(records))}
-        for status in self._index:
+        self._index = {str(number): self._entry(number, "completed") for number in range(records)}
+        for status in ("pending", "processing", "completed"):
             (folder / status).mkdir(parents=True)
-            self._save_index(status)
+        self._save_index()
         self._number = records
 
     def create(self) -> None:
         self._number += 1
         self._save(self._number, "pending")
-        self._index["pending"].append(self._number)
-        self._save_index("pending")
-        self._save_index("completed")  # the totals beside it: one file has them all
 
     def claim_and_complete(self) -> None:
-        number = min(self._load("pending"))
+        index: dict[str, dict[str, Any]] = json.loads((self._folder / "index.json").read_text())
+        number = min(int(id) for id, entry in index.items() if entry["status"] == "pending")
         for old, new in (("pending", "processing"), ("processing", "completed")):
             self._save(number, new)
-            (self._folder / old / f"{number}.json").unlink(missing_ok=True)
-            self._index[old].remove(number)
-            self._index[new].append(number)
-            self._save_index(old)
-            self._save_index("completed")
-
-    def _load(self, status: str) -> list[int]:
-        found: list[int] = json.loads((self._folder / f"{status}.json").read_text())
-        return found
+            (self._folder / old / f"{number}.json").unlink()
 
     def _save(self, number: int, status: str) -> None:
         durable_replace(self._folder / status / f"{number}.json", json.dumps(job(number, status)).encode())
+        self._index[str(number)] = self._entry(number, status)
+        self._save_index()
 
-    def _save_index(self, status: str) -> None:
-        durable_replace(self._folder / f"{status}.json", json.dumps(self._index[status]).encode())
+    def _save_index(self) -> None:
+        durable_replace(self._folder / "index.json", json.dumps(self._index).encode())
+
+    def _entry(self, number: int, status: str) -> dict[str, Any]:
+        return {name: value for name, value in job(number, status).items() if name in _LISTED}
 
 
 def durable_replace(path: Path, data: bytes) -> None:
