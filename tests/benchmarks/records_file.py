@@ -11,13 +11,14 @@ import random
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from storage_app.records.base import RecordStore
 from storage_app.records.declarations import Collection, Field, Kind, Order
+from storage_app.records.file.layer import FileLayer
 from storage_app.records.file.store import FileRecordStore
 
 PROJECT: Final = "bench"
@@ -116,6 +117,40 @@ def against_the_disk(folder: Path, records: int, rounds: int) -> Contest:
             },
             rounds,
         )
+
+
+def two_designs(folder: Path, records: int, rounds: int) -> Contest:
+    """As it is, and with each file and folder synced at each write in place of the journal."""
+    for name in ("journal", "files"):
+        filled(folder / name, records)
+    with (
+        opened(folder / "journal") as journal,
+        FileRecordStore([JOBS], root=folder / "files", layer=SyncEachFile()) as files,
+    ):
+        operations = {}
+        for name, store in (("journal", journal), ("each file synced", files)):
+            these = Operations(store, start=records)
+            store.insert_many(PROJECT, "jobs", [job(number) for number in range(2 * rounds)])
+            store.settle()
+            operations[f"{name}: create"] = these.create
+            operations[f"{name}: claim and complete"] = these.claim_and_complete
+        return interleaved(operations, rounds)
+
+
+class SyncEachFile(FileLayer):
+    """The other design: no journal to rely on, so each file is durable before its write is acknowledged."""
+
+    def create(self, path: str, data: bytes) -> None:
+        super().create(path, data)
+        self.sync_file(path)
+
+    def rename(self, old: str, new: str) -> None:
+        super().rename(old, new)
+        self.sync_folder(os.path.dirname(new))  # noqa: PTH120 - text paths, as the layer has them
+
+    def sync(self, fd: int, path: str) -> None:
+        if "/journal." not in path:
+            super().sync(fd, path)
 
 
 def many_against_one(folder: Path, records: int, rounds: int) -> Contest:
@@ -341,7 +376,7 @@ def durable_replace(path: Path, data: bytes) -> None:
     os.close(fd)
 
 
-def interleaved(operations: dict[str, Callable[[], object]], rounds: int, run: int = 10) -> Contest:
+def interleaved(operations: Mapping[str, Callable[[], object]], rounds: int, run: int = 10) -> Contest:
     """In turn, a few of each at a time: what slows the machine down slows them all down."""
     times: dict[str, list[float]] = {name: [] for name in operations}
     for _ in range(max(rounds // run, 1)):
