@@ -11,13 +11,14 @@ import random
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from storage_app.records.base import RecordStore
 from storage_app.records.declarations import Collection, Field, Kind, Order
+from storage_app.records.file.layer import FileLayer
 from storage_app.records.file.store import FileRecordStore
 
 PROJECT: Final = "bench"
@@ -38,6 +39,7 @@ LATEST_FIRST: Final = "-created_at"
 CLAIM_ORDER: Final = ("-priority", "id")
 BODY_BYTES: Final = 600
 _BATCH: Final = 1000
+_LISTED: Final = ("name", "status", "content_type", "priority", "created_at")
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,40 @@ def against_the_disk(folder: Path, records: int, rounds: int) -> Contest:
             },
             rounds,
         )
+
+
+def two_designs(folder: Path, records: int, rounds: int) -> Contest:
+    """As it is, and with each file and folder synced at each write in place of the journal."""
+    for name in ("journal", "files"):
+        filled(folder / name, records)
+    with (
+        opened(folder / "journal") as journal,
+        FileRecordStore([JOBS], root=folder / "files", layer=SyncEachFile()) as files,
+    ):
+        operations = {}
+        for name, store in (("journal", journal), ("each file synced", files)):
+            these = Operations(store, start=records)
+            store.insert_many(PROJECT, "jobs", [job(number) for number in range(2 * rounds)])
+            store.settle()
+            operations[f"{name}: create"] = these.create
+            operations[f"{name}: claim and complete"] = these.claim_and_complete
+        return interleaved(operations, rounds)
+
+
+class SyncEachFile(FileLayer):
+    """The other design: no journal to rely on, so each file is durable before its write is acknowledged."""
+
+    def create(self, path: str, data: bytes) -> None:
+        super().create(path, data)
+        self.sync_file(path)
+
+    def rename(self, old: str, new: str) -> None:
+        super().rename(old, new)
+        self.sync_folder(os.path.dirname(new))  # noqa: PTH120 - text paths, as the layer has them
+
+    def sync(self, fd: int, path: str) -> None:
+        if "/journal." not in path:
+            super().sync(fd, path)
 
 
 def many_against_one(folder: Path, records: int, rounds: int) -> Contest:
@@ -295,42 +331,37 @@ class RawAppend:
 
 
 class NaiveForm:
-    """What one writes first: a file a job, and an index of each status in one JSON file."""
+    """What one writes first: a file a job in the folder of its status, and one index with what lists show of each."""
 
     def __init__(self, folder: Path, records: int) -> None:
         self._folder = folder
-        self._index: dict[str, list[int]] = {"pending": [], "processing": [], "completed": list(range(records))}
-        for status in self._index:
+        self._index = {str(number): self._entry(number, "completed") for number in range(records)}
+        for status in ("pending", "processing", "completed"):
             (folder / status).mkdir(parents=True)
-            self._save_index(status)
+        self._save_index()
         self._number = records
 
     def create(self) -> None:
         self._number += 1
         self._save(self._number, "pending")
-        self._index["pending"].append(self._number)
-        self._save_index("pending")
-        self._save_index("completed")  # the totals beside it: one file has them all
 
     def claim_and_complete(self) -> None:
-        number = min(self._load("pending"))
+        index: dict[str, dict[str, Any]] = json.loads((self._folder / "index.json").read_text())
+        number = min(int(id) for id, entry in index.items() if entry["status"] == "pending")
         for old, new in (("pending", "processing"), ("processing", "completed")):
             self._save(number, new)
-            (self._folder / old / f"{number}.json").unlink(missing_ok=True)
-            self._index[old].remove(number)
-            self._index[new].append(number)
-            self._save_index(old)
-            self._save_index("completed")
-
-    def _load(self, status: str) -> list[int]:
-        found: list[int] = json.loads((self._folder / f"{status}.json").read_text())
-        return found
+            (self._folder / old / f"{number}.json").unlink()
 
     def _save(self, number: int, status: str) -> None:
         durable_replace(self._folder / status / f"{number}.json", json.dumps(job(number, status)).encode())
+        self._index[str(number)] = self._entry(number, status)
+        self._save_index()
 
-    def _save_index(self, status: str) -> None:
-        durable_replace(self._folder / f"{status}.json", json.dumps(self._index[status]).encode())
+    def _save_index(self) -> None:
+        durable_replace(self._folder / "index.json", json.dumps(self._index).encode())
+
+    def _entry(self, number: int, status: str) -> dict[str, Any]:
+        return {name: value for name, value in job(number, status).items() if name in _LISTED}
 
 
 def durable_replace(path: Path, data: bytes) -> None:
@@ -345,7 +376,7 @@ def durable_replace(path: Path, data: bytes) -> None:
     os.close(fd)
 
 
-def interleaved(operations: dict[str, Callable[[], object]], rounds: int, run: int = 10) -> Contest:
+def interleaved(operations: Mapping[str, Callable[[], object]], rounds: int, run: int = 10) -> Contest:
     """In turn, a few of each at a time: what slows the machine down slows them all down."""
     times: dict[str, list[float]] = {name: [] for name in operations}
     for _ in range(max(rounds // run, 1)):

@@ -1,0 +1,184 @@
+"""What is the file store's own: where files lie, what they look like, which index answers, who waits for whom."""
+
+import json
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from storage_app.records import query
+from storage_app.records.base import Select
+from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
+from storage_app.records.errors import LockTimeoutError
+from storage_app.records.file import names, selecting
+from storage_app.records.file.store import FileRecordStore
+from storage_app.records.operations import Durability
+
+JOBS = Collection(
+    "jobs",
+    fields=(Field("status", Kind.TEXT), Field("priority", Kind.INTEGER), Field("worker", Kind.TEXT)),
+    partition="status",
+    orders=(Order(("-priority", "id"), within=("status",)),),
+)
+THINGS = Collection("things", ids=Ids.GIVEN)
+NOTES = Collection("notes", ids=Ids.SEQUENCE)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileRecordStore:
+    return FileRecordStore([JOBS, THINGS, NOTES], root=tmp_path / "records")
+
+
+def files(tmp_path: Path) -> list[str]:
+    root = tmp_path / "records"
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.json*") if ".store" not in path.parts)
+
+
+def test_a_record_is_a_readable_file_in_the_folder_of_its_partition(store: FileRecordStore, tmp_path: Path) -> None:
+    with store:
+        id = store.insert("p", "jobs", {"status": "pending", "text": "é"}).id
+        assert files(tmp_path) == [f"p/jobs/pending/{id}.json"]
+        store.append("p", "jobs", id, "log", [{"n": 1}])
+        store.update("p", "jobs", id, {"status": "done"})
+        assert files(tmp_path) == [f"p/jobs/done/{id}.json", f"p/jobs/done/{id}~log.jsonl"]
+        envelope = json.loads((tmp_path / "records" / f"p/jobs/done/{id}.json").read_text())
+        assert envelope == {
+            "format": 1,
+            "project": "p",
+            "collection": "jobs",
+            "id": id,
+            "version": 2,
+            "document": {"status": "done", "text": "é"},
+        }
+        store.delete("p", "jobs", id)
+        assert files(tmp_path) == []
+
+
+def test_the_files_of_claims_follow_when_the_store_closes(store: FileRecordStore, tmp_path: Path) -> None:
+    with store:
+        id = store.insert("p", "jobs", {"status": "pending"}).id
+        store.claim_first("p", "jobs", {"status": "pending"}, {"status": "processing"})
+    assert files(tmp_path) == [f"p/jobs/processing/{id}.json"]
+
+
+def test_folders_are_divided_before_they_grow_too_large(store: FileRecordStore, tmp_path: Path) -> None:
+    with store:
+        for _ in range(5):
+            store.insert_many("p", "notes", [{}] * 1000)
+    folder = tmp_path / "records/p/notes"
+    assert len(list(folder.glob("*.json"))) == 4000
+    assert len(list((folder / "~0001").glob("*.json"))) == 1000
+
+
+def test_a_missing_folder_is_an_empty_store_and_stays_missing(store: FileRecordStore, tmp_path: Path) -> None:
+    with store:
+        assert store.projects() == []
+        assert store.query("p", "jobs").records == []
+        assert store.check().problems == []
+        assert store.claim_first("p", "jobs", {}, {}) == []
+    assert not (tmp_path / "records").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "A",
+        "é",
+        "e\u0301",
+        "../x",
+        "con",
+        "COM1.txt",
+        "nul.",
+        ".hidden",
+        "dot.",
+        "a b ",
+        "",
+        "~null",
+        "%41",
+        "x" * 512,
+        "É" * 256,
+    ],
+)
+def test_every_text_has_a_safe_name_of_its_own(text: str) -> None:
+    name = names.to_name(text)
+    assert name.isascii()
+    assert name == name.lower()
+    assert len(name) <= 200
+    assert not set(name) & set('/\\:*?"<>| ')
+    assert name.split(".")[0] not in ("con", "prn", "aux", "nul", "com1", "lpt1")
+    assert not name.startswith(".")
+    assert not name.endswith(".")
+    assert names.from_name(name) in (text, None)
+    assert len(text.encode()) > 50 or names.from_name(name) == text
+
+
+def test_texts_that_some_file_systems_confuse_have_different_names() -> None:
+    texts = ["a", "A", "é", "e\u0301", "É", "E\u0301", "ß", "ss", "a.", "a", "a ", "x" * 511, "x" * 512, "X" * 512]
+    assert len({names.to_name(text) for text in texts}) == len(set(texts))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "order"),
+    [
+        ({"status": "pending"}, ("-priority", "id")),
+        ({"status": "pending"}, ("priority", "-id")),
+        ({"status": "pending", "priority__gte": -1}, ("-priority", "id")),
+        ({}, ("-priority",)),
+        ({}, ("-id",)),
+    ],
+)
+def test_an_order_comes_from_an_index_and_is_never_sorted(
+    conditions: dict[str, object], order: tuple[str, ...], store: FileRecordStore
+) -> None:
+    with store:
+        for _ in range(3):
+            store.insert_many(
+                "p",
+                "jobs",
+                [{"status": "pending", "priority": number % 3} for number in range(600)],
+                durability=Durability.KILL_SAFE,
+            )
+        table = store._table(JOBS)
+        request = Select(JOBS, query.compiled(JOBS, conditions), store._terms(JOBS, order), 10)
+        plans: list[str] = []
+        with store._project("p").index.reader() as connection:
+            selecting.select(_Explaining(connection, plans), table, request)  # type: ignore[arg-type]  # stands in
+        assert plans
+        assert not [plan for plan in plans if "TEMP B-TREE" in plan]
+        assert not [plan for plan in plans if plan.startswith("SCAN jobs") and "INDEX" not in plan]
+
+
+class _Explaining:
+    """A connection that asks for the plan of each statement before it is run."""
+
+    def __init__(self, connection: sqlite3.Connection, plans: list[str]) -> None:
+        self._connection, self._plans = connection, plans
+
+    def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        if 'FROM "jobs"' in statement:
+            self._plans += [row[3] for row in self._connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+        return self._connection.execute(statement, values)
+
+
+def test_a_lock_that_is_not_had_in_time_is_an_error_and_nothing_happened(tmp_path: Path) -> None:
+    root = tmp_path / "records"
+    held, free = threading.Event(), threading.Event()
+    with FileRecordStore([JOBS], root=root) as store, FileRecordStore([JOBS], root=root, lock_timeout=0.05) as other:
+        id = store.insert("p", "jobs", {"status": "a"}).id
+        assert other.get("p", "jobs", id).version == 1
+
+        def hold(record: object) -> None:
+            held.set()
+            assert free.wait(10)
+
+        holder = threading.Thread(target=lambda: store.update("p", "jobs", id, hold))
+        holder.start()
+        assert held.wait(10)
+        with pytest.raises(LockTimeoutError):
+            other.update("p", "jobs", id, {"status": "b"})
+        assert other.get("p", "jobs", id).document == {"status": "a"}  # reading waits for nobody
+        free.set()
+        holder.join()
+        assert other.update("p", "jobs", id, {"status": "b"}).version == 2
