@@ -100,6 +100,14 @@ def release(job: Job, now: datetime) -> Step:
     return _ended(job, _pending(job, None, now), now, Transition.RELEASED, _holder(job), call="release")
 
 
+def take_back(job: Job, now: datetime, by: By, why: str) -> Step:
+    """As `release`, but somebody else's doing: whoever held the job finds its lease lost."""
+    if job.cancel is not None:
+        return _cancelled(job, now, by, why)
+    next_state(job.status, Transition.RELEASED)
+    return _ended(job, _pending(job, None, now), now, Transition.RELEASED, by, why)
+
+
 def cancel(job: Job, now: datetime, by: By, why: str) -> Step | None:
     """At once while it waits; a worker is asked, and None is said where it was asked before."""
     status = next_state(job.status, Transition.CANCELLED)

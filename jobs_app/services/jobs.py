@@ -151,6 +151,15 @@ def retry(actor: Actor, slug: str, id: str, reason: str = "", version: int | Non
     return job
 
 
+def take_back(actor: Actor, slug: str, id: str, reason: str = "", version: int | None = None) -> Job:
+    """From its worker into the queue again; whatever that worker still says of it is refused."""
+    project, records = jobs_of(actor, slug, Scope.WRITE)
+    why, by = _checked_reason(reason), By.actor(actor)
+    job = records.change(id, lambda job, now: job_transitions.take_back(job, now, by, why), version=version)
+    _audit(actor, "job.release", project, job, reason=why)
+    return job
+
+
 def delete(actor: Actor, slug: str, id: str, reason: str = "", version: int | None = None) -> Job:
     """Into the trash, with everything that belongs to it; a processing job is refused."""
     project, records = jobs_of(actor, slug, Scope.WRITE)

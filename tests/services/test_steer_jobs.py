@@ -13,6 +13,7 @@ from jobs_app.errors import (
     ConflictError,
     InvalidError,
     InvalidTransitionError,
+    LeaseLostError,
     NotFoundError,
     PermissionDeniedError,
     PreconditionFailedError,
@@ -221,3 +222,33 @@ def test_a_failed_retry_keeps_the_error_in_sight_until_the_job_is_done(project: 
     clock.advance(hours=1)
     claimed = claim_job(project)
     assert claims.complete(COMMAND, project.slug, claimed.job.id, claimed.lease_token).error_message is None
+
+
+def test_a_job_taken_back_waits_again_without_a_retry_and_its_holder_is_out(project: Project) -> None:
+    job, anna = make_job(project), make_actor(project, Role.OPERATOR)
+    claimed = claim_job(project)
+    back = jobs.take_back(anna, project.slug, job.id, "the host is gone")
+    assert (back.status, back.retry_count, back.worker_id) == (JobState.PENDING, 0, None)
+    event = last_event(project, job.id)
+    assert (event.type, event.by.name, event.why) == ("released", anna.name, "the host is gone")
+    assert AuditEntry.objects.filter(action="job.release", actor_name=anna.name, target_id=job.id).exists()
+    for late in (claims.complete, claims.release, claims.heartbeat):
+        with pytest.raises(LeaseLostError):
+            late(COMMAND, project.slug, job.id, claimed.lease_token)
+    assert claim_job(project, worker_id="w2").job.id == job.id
+
+
+def test_a_job_that_is_to_be_cancelled_is_cancelled_when_it_is_taken_back(project: Project) -> None:
+    make_job(project)
+    claimed = claim_job(project)
+    jobs.cancel(COMMAND, project.slug, claimed.job.id, "wrong file")
+    ended = jobs.take_back(COMMAND, project.slug, claimed.job.id)
+    assert (ended.status, last_event(project, ended.id).why) == (CANCELLED, "wrong file")
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state is not PROCESSING])
+def test_only_what_a_worker_holds_can_be_taken_back(project: Project, state: JobState) -> None:
+    job = job_in(project, state)
+    with pytest.raises(InvalidTransitionError, match=state.value):
+        jobs.take_back(COMMAND, project.slug, job.id)
+    assert jobs.get(COMMAND, project.slug, job.id) == job
