@@ -37,7 +37,7 @@ LONGEST_INTERVAL = 2.0
 MOST_TOPICS = 50
 # a browser comes back by itself, and is asked again who it is: a login or a role that ended meanwhile ends here
 LONGEST_STREAM = 300.0
-VITAL = frozenset({"consumers", "health"})  # what the bar and the banners of every page show
+VITAL = frozenset({"consumers", "health", "pauses"})  # what the bar and the banners of every page show
 TOPIC = re.compile(r"[a-z0-9-]{0,63}/[a-z0-9][a-z0-9_:.-]{0,127}", re.ASCII)
 
 
@@ -203,10 +203,11 @@ async def _follow(hub: Hub, topics: frozenset[str], last: Mapping[str, int], cal
 
 
 def _events(changed: Collection[str], changes: Changes) -> list[Event]:
-    """What `static/js/live.js` reads: the nouns that changed, each with the number of rows known to be new."""
+    """What `static/js/live.js` reads: the nouns that changed. How many rows are new depends on what a page shows of
+    them, so each page asks for its own number."""
     nouns = {topic.partition("/")[2] for topic in changed}
     id_ = ".".join(str(changes.values[topic]) for topic in sorted(changes.topics))
-    events = [Event(json.dumps({"topics": dict.fromkeys(sorted(nouns), 0)}), id=id_)] if nouns else []
+    events = [Event(json.dumps({"topics": sorted(nouns)}), id=id_)] if nouns else []
     return [*events, Event("{}", name="vitals", id=id_)] if nouns & VITAL else events
 
 

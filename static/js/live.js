@@ -1,42 +1,65 @@
-// One stream says what changed; each region (data-live-topic="jobs workers") then fetches itself (hx-trigger="live").
-// Nothing moves while rows are selected, a dialog or menu is open, or somebody types in it; and a table announces its
-// news ("12 new", data-live-announce) unless its reader is at the top.
+// One stream says what changed; each region (an id, data-live-topic="jobs workers") then fetches itself (hx-trigger="live"),
+// at most once a second. Nothing moves while rows are selected, a dialog or menu is open, or somebody types in it.
 //
-// The stream: `data: {"topics": {"jobs": 3}}` (topic to number of new rows, 0 when only changed),
-//             `event: vitals` when the state shown in the bar changed.
+// A region with a field marked data-live-anchor sends it while its reader is further down: the server then answers
+// with the rows the reader has, and a button (data-news) that says how many have come in above.
+//
+// The stream: `data: {"topics": ["jobs"]}`, and `event: vitals` when the state shown in the bar changed.
 import { someSelected } from "./selection.js";
 import { announce } from "./toasts.js";
 
+const PACE = 1000;
 const url = document.body.dataset.liveUrl;
-const waiting = new Map();
+const waiting = new Set();
+const asked = new Map();
 let stream = null;
+let later = 0;
+let said = "";
 
 const busy = () => someSelected() || document.querySelector("dialog:modal, .menu:popover-open") !== null;
 const atTop = () => scrollY < 120;
+const typedIn = (region) => region.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox], [type=radio]), textarea, select");
+const regions = () => [...document.querySelectorAll("[data-live-topic]")];
 
 function changed(topics) {
-  for (const [topic, created] of Object.entries(topics)) waiting.set(topic, (waiting.get(topic) ?? 0) + created);
+  for (const region of regions()) if (region.dataset.liveTopic.split(" ").some((topic) => topics.includes(topic))) waiting.add(region.id);
   flush();
 }
 
 function flush() {
-  if (!waiting.size || document.hidden || busy()) return;
-  for (const [topic, created] of [...waiting]) {
-    const regions = [...document.querySelectorAll("[data-live-topic]")].filter((region) => region.dataset.liveTopic.split(" ").includes(topic));
-    const held = regions.filter((region) => region.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox], [type=radio]), textarea, select"));
-    const away = created > 0 && !atTop() ? regions.filter((region) => region.dataset.liveAnnounce !== undefined) : [];
-    away.forEach(() => news(topic, created));
-    for (const region of regions) if (!held.includes(region) && !away.includes(region)) region.dispatchEvent(new CustomEvent("live"));
-    if (!held.length && !away.length) waiting.delete(topic);
+  clearTimeout(later);
+  if (document.hidden || busy()) return;
+  const now = performance.now();
+  let next = Infinity;
+  for (const id of [...waiting]) {
+    const region = document.getElementById(id);
+    const turn = (asked.get(id) ?? -Infinity) + PACE;
+    if (!region) waiting.delete(id);
+    // what waits here is looked at again when the field is left, or the answer is there
+    else if (typedIn(region) || region.classList.contains("htmx-request")) continue;
+    else if (turn > now) next = Math.min(next, turn - now);
+    else ask(region, now);
   }
+  if (next < Infinity) later = setTimeout(flush, next);
 }
 
-function news(topic, created) {
-  const button = document.querySelector(`[data-news="${CSS.escape(topic)}"]`);
-  if (!button) return;
-  button.hidden = false;
-  button.querySelector("[data-number]").textContent = `${created} new`;
-  announce(`${created} new`);
+function ask(region, now) {
+  waiting.delete(region.id);
+  asked.set(region.id, now);
+  for (const anchor of region.querySelectorAll("[data-live-anchor]")) anchor.disabled = atTop();
+  region.dispatchEvent(new CustomEvent("live"));
+}
+
+// at the top again, the reader gets what was only announced
+function catchUp() {
+  for (const region of regions()) if (region.querySelector("[data-news]")) waiting.add(region.id);
+  flush();
+}
+
+function tellNews() {
+  const news = document.querySelector("[data-news]")?.textContent.trim() ?? "";
+  if (news && news !== said) announce(news);
+  said = news;
 }
 
 let shown = "off";
@@ -69,31 +92,28 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) return close();
   open();
   // whatever happened meanwhile
-  if (url) document.querySelectorAll("[data-live-topic]").forEach((region) => region.dataset.liveTopic.split(" ").forEach((topic) => waiting.set(topic, waiting.get(topic) ?? 0)));
+  if (url) regions().forEach((region) => waiting.add(region.id));
   flush();
 });
 document.addEventListener("holdfast:selection", flush);
 document.addEventListener("close", () => setTimeout(flush), true);
 document.addEventListener("toggle", () => setTimeout(flush), true);
 document.addEventListener("focusout", () => setTimeout(flush));
-addEventListener("scroll", () => atTop() && flush(), { passive: true });
+document.addEventListener("htmx:finally:request", () => setTimeout(flush));
+addEventListener("scroll", () => atTop() && catchUp(), { passive: true });
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-news]");
-  if (!button) return;
-  button.hidden = true;
+  if (!event.target.closest("[data-news]")) return;
   scrollTo({ top: 0 });
-  setTimeout(flush);
+  setTimeout(catchUp);
 });
 document.addEventListener("htmx:after:swap", () => show());
-document.addEventListener("htmx:after:swap", () => atTop() && document.querySelectorAll("[data-news]").forEach((button) => { button.hidden = true; }));
+document.addEventListener("htmx:after:swap", tellNews);
 // an answer that was under way when somebody selected a row comes too late
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
-  const region = ctx?.sourceElement;
-  if (ctx?.sourceEvent?.type === "live" && busy()) {
-    event.preventDefault();
-    region.dataset.liveTopic?.split(" ").forEach((topic) => waiting.set(topic, waiting.get(topic) ?? 0));
-  }
+  if (ctx?.sourceEvent?.type !== "live" || !busy()) return;
+  event.preventDefault();
+  if (ctx.sourceElement.dataset.liveTopic) waiting.add(ctx.sourceElement.id);
 });
 addEventListener("pagehide", close);
 addEventListener("pageshow", open);

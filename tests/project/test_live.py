@@ -186,7 +186,7 @@ def test_the_stream_names_the_nouns_that_changed_and_tells_what_was_missed() -> 
         [event] = await first_events(response, 1)
         lines = dict(line.split(": ", 1) for line in event.decode().strip().splitlines())
         assert lines["id"] == "7.3"
-        assert json.loads(lines["data"]) == {"topics": {"jobs": 0}}
+        assert json.loads(lines["data"]) == {"topics": ["jobs"]}
 
     play(scene)
 
