@@ -3,15 +3,16 @@
 from django.http import HttpRequest
 
 
-def link_with(request: HttpRequest, **values: str) -> str:
+def link_with(request: HttpRequest, **values: str | None) -> str:
+    """None takes a thing out."""
     query = request.GET.copy()
     for name, value in values.items():
-        query[name] = value
-    return f"{request.path}?{query.urlencode()}"
+        if value is None:
+            query.pop(name, None)
+        else:
+            query[name] = value
+    return f"{request.path}?{query.urlencode()}" if query else request.path
 
 
 def link_without(request: HttpRequest, *names: str) -> str:
-    query = request.GET.copy()
-    for name in names:
-        query.pop(name, None)
-    return f"{request.path}?{query.urlencode()}" if query else request.path
+    return link_with(request, **dict.fromkeys(names))

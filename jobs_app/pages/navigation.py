@@ -58,6 +58,10 @@ class Group:
 
 PAGES = (
     Page("Overview", "project-home", "overview", "Work", "o", words="home start dashboard"),
+    Page("Jobs", "jobs", "jobs", "Work", "q", words="queue list find failed"),
+    Page("Workers", "workers", "workers", "Work", "w", words="fleet drain"),
+    Page("Pauses", "pauses", "pause", "Work", "z", in_navigation=False, words="stop resume hold"),
+    Page("Trash", "jobs-trash", "trash", "Work", "b", in_navigation=False, words="deleted restore undo"),
     Page("Maintenance", "maintenance", "maintenance", "System", "m", of_project=False, words="tasks schedule runs"),
     Page("Storages", "storages", "storages", "System", "s", words="records quarantine size"),
     Page("Settings", "settings", "settings", "System", "e", words="project name"),

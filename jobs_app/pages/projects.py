@@ -1,4 +1,4 @@
-"""The list of projects, making one, and the first page of one."""
+"""The list of projects, and making one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,6 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jobs_app.domain.access import Role
 from jobs_app.errors import RefusedError
 from jobs_app.pages.forms import ProjectForm, tell
 from jobs_app.pages.requests import PageRequest, actor_of
@@ -49,15 +48,3 @@ def create(request: PageRequest) -> HttpResponse:
             messages.success(request, f"Project {project.slug} is there.")
             return redirect("project-home", slug=project.slug)
     return render(request, "projects/new.html", {"form": form}, status=422 if form.errors else 200)
-
-
-@require_safe
-def show(request: PageRequest, slug: str) -> HttpResponse:
-    project = projects.get(actor_of(request), slug)
-    context = {
-        "project": project,
-        "token_command": f"python3 manage.py tokens create --project {slug} --scope read --scope work",
-        "curl": f'curl -H "Authorization: Bearer $TOKEN" {request.build_absolute_uri("/api/v1/me")}',
-        "member_command": f"python3 manage.py people role NAME --project {slug} {Role.OPERATOR}",
-    }
-    return render(request, "projects/show.html", context)

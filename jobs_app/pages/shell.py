@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from jobs_app.pages.navigation import HasSlug
 
@@ -42,6 +43,14 @@ LIVE_URL: list[Callable[[HttpRequest], Iterable[str]]] = []
 PROJECTS_OF: list[Callable[[HttpRequest], Sequence[HasSlug]]] = []
 
 
+def slug_of(request: HttpRequest) -> str:
+    """The project that a page is about; the banners, which are also asked for alone, say it in their address."""
+    match = request.resolver_match
+    if match is None:
+        return ""
+    return str(match.kwargs.get("slug") or (request.GET.get("project", "") if match.url_name == "vitals" else ""))
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """`projects`, `banners`, `vitals`, and `frame`: which shell a page gets that both guests and people see.
 
@@ -52,9 +61,14 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "banners": cache(lambda: _from_all(BANNERS, request)),
         "vitals": cache(lambda: _from_all(VITALS, request)),
         "live_url": cache(lambda: "".join(_from_all(LIVE_URL, request))),
-        "vitals_url": cache(lambda: reverse("vitals")),
+        "vitals_url": cache(lambda: _vitals_url(request)),
         "frame": cache(lambda: _frame(request)),
     }
+
+
+def _vitals_url(request: HttpRequest) -> str:
+    slug = slug_of(request)
+    return f"{reverse('vitals')}?{urlencode({'project': slug})}" if slug else reverse("vitals")
 
 
 def _from_all(providers: Iterable[Callable[[HttpRequest], Iterable[Any]]], request: HttpRequest) -> list[Any]:

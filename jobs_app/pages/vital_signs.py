@@ -5,11 +5,16 @@ from collections.abc import Iterable, Sequence
 from django.http import HttpRequest
 from django.urls import reverse
 
+from jobs_app.errors import NotFoundError
 from jobs_app.models import Project
-from jobs_app.pages.shell import BANNERS, LIVE_URL, PROJECTS_OF, VITALS, Banner, Vital
-from jobs_app.services import access, consumers, health, maintenance, quarantine
+from jobs_app.pages.shell import BANNERS, LIVE_URL, PROJECTS_OF, VITALS, Banner, Vital, slug_of
+from jobs_app.services import access, consumers, health, live_counters, maintenance, pauses, quarantine
+from jobs_app.services.changes import project_topic
 
 SERVER_TOPICS = (consumers.TOPIC, health.TOPIC, maintenance.TOPIC)
+PROJECT_NOUNS = ("jobs", "workers", live_counters.PAUSES)
+LOG_PAGES = ("jobs-show",)
+MOST_PAUSES_SAID = 3
 
 
 def consumer_banner(request: HttpRequest) -> Iterable[Banner]:
@@ -18,9 +23,27 @@ def consumer_banner(request: HttpRequest) -> Iterable[Banner]:
         yield Banner(sentence, "failed", reverse("maintenance"), "Maintenance")
 
 
+def pause_banner(request: HttpRequest) -> Iterable[Banner]:
+    """On every page of the project, who stopped what and why."""
+    slug = slug_of(request)
+    if not slug or not request.user.is_authenticated:
+        return
+    try:
+        found = pauses.of(access.actor_for_person(request.user), slug)
+    except NotFoundError:
+        return  # the page itself says so
+    for pause in found[:MOST_PAUSES_SAID]:
+        what = f"{pause.content_type} is" if pause.content_type else "This project is"
+        sentence = f"{what} paused by {pause.stop.by.name}: {pause.stop.why}"
+        yield Banner(sentence, "timeout", reverse("pauses", args=[slug]), "Pauses")
+    if len(found) > MOST_PAUSES_SAID:
+        rest = f"{len(found) - MOST_PAUSES_SAID} more content types are paused."
+        yield Banner(rest, "timeout", reverse("pauses", args=[slug]), "Pauses")
+
+
 def quarantine_banner(request: HttpRequest) -> Iterable[Banner]:
     """On the pages of a project, for those who can mend what is in it."""
-    slug = request.resolver_match.kwargs.get("slug") if request.resolver_match else None
+    slug = slug_of(request)
     if not slug or not request.user.is_authenticated:
         return
     project = access.visible_projects(access.actor_for_person(request.user)).filter(slug=slug).first()
@@ -38,7 +61,13 @@ def live_url(request: HttpRequest) -> str:
     """What every page follows; a page about one project follows what happens there too."""
     if not request.user.is_authenticated:
         return ""
-    return f"{reverse('live')}?topics={','.join(SERVER_TOPICS)}"
+    topics = list(SERVER_TOPICS)
+    slug = slug_of(request)
+    if slug and access.visible_projects(access.actor_for_person(request.user)).filter(slug=slug).exists():
+        topics += [project_topic(slug, noun) for noun in PROJECT_NOUNS]
+        if _page_name(request) in LOG_PAGES:
+            topics.append(project_topic(slug, live_counters.JOB_LOGS))
+    return f"{reverse('live')}?topics={','.join(topics)}"
 
 
 def projects_of(request: HttpRequest) -> Sequence[Project]:
@@ -49,7 +78,11 @@ def projects_of(request: HttpRequest) -> Sequence[Project]:
 
 def wire() -> None:
     """Called once, when the app is ready."""
-    BANNERS.extend((consumer_banner, quarantine_banner))
+    BANNERS.extend((consumer_banner, pause_banner, quarantine_banner))
     VITALS.append(consumer_vital)
     LIVE_URL.append(live_url)
     PROJECTS_OF.append(projects_of)
+
+
+def _page_name(request: HttpRequest) -> str:
+    return (request.resolver_match.url_name or "") if request.resolver_match else ""

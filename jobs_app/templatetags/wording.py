@@ -49,6 +49,11 @@ STATES = {
     "stashed": State("Stashed", "cancelled", "pending"),
     "expired": State("Expired", "timeout", "timeout"),
     "revoked": State("Revoked", "cancelled", "cancelled"),
+    "busy": State("Busy", "processing", "processing"),
+    "idle": State("Idle", "completed", "completed"),
+    "silent": State("Silent", "timeout", "timeout"),
+    "drained": State("Drained", "cancelled", "pause"),
+    "cancelling": State("Cancelling", "processing", "cancelled"),
     "parked": State("Parked", "timeout", "warning"),
 }
 

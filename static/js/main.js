@@ -11,4 +11,5 @@ import "./selection.js";
 import "./palette.js";
 import "./keyboard.js";
 import "./live.js";
+import "./log.js";
 import "./connection.js";

@@ -1,4 +1,5 @@
 // Rows are selected by their box, Shift takes the range, and a bar says how many. The bar is a form: its buttons send the boxes.
+const SAMPLE = 3;
 let anchor = null;
 
 export const boxes = (scope = document) => [...scope.querySelectorAll(".row-select")];
@@ -29,8 +30,19 @@ function show(table) {
   for (const bar of document.querySelectorAll("[data-selection]")) {
     bar.hidden = count === 0;
     bar.querySelector("[data-selected]").textContent = `${count} selected`;
+    name(bar, all.filter((box) => box.checked));
   }
   document.dispatchEvent(new CustomEvent("holdfast:selection", { detail: { count } }));
+}
+
+// what asks first (data-confirm-one, data-confirm-many) says of how many, and names the first of them
+function name(bar, chosen) {
+  const names = chosen.slice(0, SAMPLE).map((box) => box.getAttribute("aria-label").replace(/^Select /, ""));
+  const rest = chosen.length - names.length;
+  for (const button of bar.querySelectorAll("[data-confirm-many]")) {
+    button.dataset.confirm = chosen.length === 1 ? button.dataset.confirmOne : button.dataset.confirmMany.replace("#", chosen.length);
+    button.dataset.confirmText = `${names.join(", ")}${rest ? ` and ${rest} more` : ""}. ${button.dataset.confirmAlso ?? ""}`;
+  }
 }
 
 document.addEventListener("click", (event) => {

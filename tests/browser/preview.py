@@ -18,6 +18,7 @@ from django.utils.safestring import mark_safe
 
 from jobs_app.pages import styleguide
 from jobs_app.pages.styleguide import FILTERS, HOSTILE, LONG
+from tests.browser import preview_jobs
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 PROJECT = SimpleNamespace(
@@ -244,6 +245,7 @@ SAMPLES = {
         {"problem": {"status": 503, "title": LONG, "detail": HOSTILE}, "frame": "shell_bare.html"},
     ),
     "offline": Sample("errors/offline.html", {}, {}),
+    **{name: Sample(*sample) for name, sample in preview_jobs.SAMPLES.items()},
 }
 
 
@@ -262,7 +264,7 @@ def _nothing(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
 
 def silent_stream(request: HttpRequest) -> HttpResponse:
     """To a stream of events: do not ask again."""
-    return HttpResponse(status=204)
+    return HttpResponse(status=204, content_type="text/event-stream")
 
 
 def _refused(request: HttpRequest) -> HttpResponse:
@@ -274,6 +276,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("styleguide/", styleguide.show, name="styleguide"),
     path("refused/", _refused),
+    path("favicon.ico", silent_stream),
     path("live/", silent_stream, name="live"),
     path("vitals/", silent_stream, name="vitals"),
     path("favicon.ico", silent_stream),  # what a browser asks for beside an answer without a head
@@ -290,7 +293,14 @@ urlpatterns = [
     path("maintenance/<str:task>/run/", _nothing, name="maintenance-run"),
     path("projects/", _view("projects", "full"), name="projects"),
     path("projects/new/", _view("project-new", "full"), name="project-new"),
-    path("p/<slug:slug>/", _nothing, name="project-home"),
+    path("p/<slug:slug>/", _view("overview", "full"), name="project-home"),
+    path("p/<slug:slug>/jobs/", _view("jobs", "full"), name="jobs"),
+    path("p/<slug:slug>/jobs/trash/", _view("jobs-trash", "full"), name="jobs-trash"),
+    path("p/<slug:slug>/jobs/<job_id>/", _view("job", "full"), name="jobs-show"),
+    path("p/<slug:slug>/workers/", _view("workers", "full"), name="workers"),
+    path("p/<slug:slug>/pauses/", _view("pauses", "full"), name="pauses"),
+    *(path(f"p/<slug:slug>/{place}/do/", _nothing, name=name) for name, place in preview_jobs.ACTIONS.items()),
+    *(path(f"p/<slug:slug>/{name}/<job_id>/", _nothing, name=name) for name in preview_jobs.JOB_ACTIONS),
     path("p/<slug:slug>/delete/", _nothing, name="project-delete"),
     path("p/<slug:slug>/settings/", _view("settings", "full"), name="settings"),
     path("p/<slug:slug>/settings/members/", _view("settings-members", "full"), name="settings-members"),

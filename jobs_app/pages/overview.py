@@ -1,0 +1,131 @@
+"""Is everything all right? The first page of a project: counts, the queue, who works, what needs me."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_safe
+
+from jobs_app.domain.access import Actor, Scope
+from jobs_app.domain.job_states import JobState
+from jobs_app.models import Project
+from jobs_app.pages import first_steps, job_rows
+from jobs_app.pages import workers as worker_pages
+from jobs_app.pages.job_rows import JobRow
+from jobs_app.pages.requests import PageRequest, actor_of
+from jobs_app.pages.shell import Tone
+from jobs_app.pages.workers import WorkerRow
+from jobs_app.services import access, job_counts, jobs, workers
+from jobs_app.services.job_counts import JobCounts
+from jobs_app.services.jobs import JobFilter
+from jobs_app.services.project_jobs import now
+from jobs_app.templatetags import wording
+
+SHOWN = 6
+MOST_WORKERS = 100
+LONG_WAIT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    state: JobState
+    number: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that asks for a person: a sentence, and where to do something about it."""
+
+    tone: Tone
+    sentence: str
+    url: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`oldest` is how long the first of them has been waiting, None where none is due."""
+
+    due: int
+    later: int
+    oldest: timedelta | None
+    oldest_id: str
+    oldest_name: str
+
+
+@require_safe
+def show(request: PageRequest, slug: str) -> HttpResponse:
+    actor = actor_of(request)
+    project = access.project_for(actor, slug, Scope.READ)
+    counts = job_counts.of(actor, slug)
+    if not counts.total and not workers.of(actor, slug, limit=1).workers:
+        return render(request, "overview/empty.html", {"project": project, **first_steps.commands(request, slug)})
+    return render(request, "overview/index.html", _context(actor, project, counts))
+
+
+def _context(actor: Actor, project: Project, counts: JobCounts) -> dict[str, Any]:
+    moment, slug = now(), project.slug
+    at_work = [worker_pages.row(state, moment) for state in workers.of(actor, slug, limit=MOST_WORKERS).workers]
+    queue = _waiting(actor, slug, counts, moment)
+    return {
+        "project": project,
+        "figures": figures(slug, counts),
+        "waiting": queue,
+        "workers": at_work[:SHOWN],
+        "present": sum(worker.state != "silent" for worker in at_work),
+        "busy": sum(worker.state == "busy" for worker in at_work),
+        "many_workers": len(at_work) == MOST_WORKERS,
+        "needs": list(needs(slug, counts, queue, at_work)),
+        "running": _latest(actor, slug, [JobState.PROCESSING], "-created_at", moment),
+        "failures": _latest(actor, slug, [JobState.FAILED, JobState.TIMEOUT], "-completed_at", moment),
+        "failures_url": f"{reverse('jobs', args=[slug])}?status=failed&status=timeout&order=-completed_at",
+    }
+
+
+def figures(slug: str, counts: JobCounts) -> list[Figure]:
+    address = reverse("jobs", args=[slug])
+    return [Figure(state, number, f"{address}?status={state}") for state, number in counts.by_state.items()]
+
+
+def needs(slug: str, counts: JobCounts, waiting: Waiting, at_work: Sequence[WorkerRow]) -> Iterator[Need]:
+    """The weightiest first. Pauses are not among them: a banner says them on every page."""
+    jobs_url, workers_url = reverse("jobs", args=[slug]), reverse("workers", args=[slug])
+    awake = [worker for worker in at_work if worker.state != "silent" and worker.drained is None]
+    due = wording.count_of(waiting.due, "job")
+    if waiting.due and not awake:
+        verb = "waits" if waiting.due == 1 else "wait"
+        yield Need("failed", f"{due} {verb}, and no worker takes any.", workers_url, "Workers")
+    elif waiting.oldest is not None and waiting.oldest > LONG_WAIT:
+        said = f"The oldest job has been waiting for {wording.duration(waiting.oldest)}."
+        yield Need("timeout", said, reverse("jobs-show", args=[slug, waiting.oldest_id]), "Why?")
+    for state, verb in ((JobState.FAILED, "failed"), (JobState.TIMEOUT, "ran out of time")):
+        if number := counts.matching([state]):
+            query = urlencode({"status": state.value, "order": "-completed_at"})
+            yield Need(
+                "failed" if verb == "failed" else "timeout",
+                f"{wording.count_of(number, 'job')} {verb}.",
+                f"{jobs_url}?{query}",
+                "Look",
+            )
+    for worker in at_work:
+        if worker.is_safe_to_stop:
+            yield Need("neutral", f"{worker.id} is drained and safe to stop.", workers_url, "Workers")
+
+
+def _waiting(actor: Actor, slug: str, counts: JobCounts, moment: datetime) -> Waiting:
+    queue = job_counts.queue(actor, slug)
+    later = max(counts.matching([JobState.PENDING]) - queue.due, 0)
+    if queue.oldest is None:
+        return Waiting(queue.due, later, None, "", "")
+    return Waiting(queue.due, later, queue.oldest.waiting_duration(moment), queue.oldest.id, queue.oldest.name)
+
+
+def _latest(actor: Actor, slug: str, states: Sequence[JobState], order: str, moment: datetime) -> list[JobRow]:
+    found = jobs.find(actor, slug, JobFilter(statuses=states), order, limit=SHOWN).jobs
+    return [job_rows.row(job, moment) for job in found]
