@@ -3,8 +3,9 @@
 from typing import Final
 
 from jobs_app.stores.controls import CONTROLS
+from jobs_app.stores.job_numbers import FACTS, SHEETS
 from jobs_app.stores.jobs import JOBS
 from jobs_app.stores.workers import WORKERS
 from storage_app.records.declarations import Collection
 
-COLLECTIONS: Final[tuple[Collection, ...]] = (JOBS, WORKERS, CONTROLS)
+COLLECTIONS: Final[tuple[Collection, ...]] = (JOBS, WORKERS, CONTROLS, FACTS, SHEETS)
