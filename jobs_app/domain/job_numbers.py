@@ -139,6 +139,17 @@ class Depth:
             ),
         )
 
+    def beside(self, other: "Depth") -> "Depth":
+        """Two queues seen as one, at about the same moment."""
+        ages = [age for age in (self.oldest_seconds, other.oldest_seconds) if age is not None]
+        return Depth(
+            at=max(self.at, other.at),
+            counts={state: self.counts.get(state, 0) + other.counts.get(state, 0) for state in JobState},
+            due=self.due + other.due,
+            oldest_seconds=max(ages, default=None),
+            stored_bytes=(self.stored_bytes or 0) + (other.stored_bytes or 0),
+        )
+
 
 def facts_of(step: Step) -> list[Fact]:
     """What a step adds to the numbers: nothing, or the one end that it is."""

@@ -5,10 +5,12 @@ sheets, so what retention removes later is no part of it. Running twice, or twic
 """
 
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from jobs_app.domain.job_numbers import Depth
+from jobs_app.domain.job_numbers import Depth, Tally
 from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.services import job_counts
 from jobs_app.stores.job_numbers import NumberRecords
@@ -16,6 +18,18 @@ from storage_app.records.base import RecordStore
 from storage_app.records.configured import record_store
 
 BATCH: Final = 250  # facts in one atomic step: short enough that no claim waits for it
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a project stands now, and what was ever counted of it."""
+
+    project: str
+    depth: Depth
+    ever: Tally
+
+    def __add__(self, other: "Standing") -> "Standing":
+        return Standing(self.project, self.depth.beside(other.depth), self.ever + other.ever)
 
 
 def run(deadline: Deadline) -> Counts:
@@ -34,6 +48,14 @@ def run(deadline: Deadline) -> Counts:
         if deadline.passed:
             break
     return dict(counts)
+
+
+def standings() -> Iterator[Standing]:
+    """Every project, in order of their names; for those who watch over the whole server."""
+    store = record_store()
+    for slug in sorted(store.projects()):
+        now = depth(store, slug)
+        yield Standing(slug, now, NumberRecords(store, slug).ever(now.at))
 
 
 def count(store: RecordStore, slug: str, deadline: Deadline) -> int:

@@ -16,7 +16,7 @@ from jobs_app.domain.histogram import Histogram
 from jobs_app.domain.job import Step
 from jobs_app.domain.job_numbers import MOST_TYPES, MOST_WORKERS, Depth, Fact, Named, Outcome, Tally
 from jobs_app.domain.job_states import JobState
-from jobs_app.domain.number_spans import Aspect, Place, Tier, place, sheets_between
+from jobs_app.domain.number_spans import Aspect, Place, Tier, place, sheet_of, sheets_between
 from jobs_app.stores.values import known_time, mapping, number, optional_text, text, time_out
 from storage_app.records.base import RecordStore
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
@@ -39,7 +39,7 @@ V = TypeVar("V")
 
 def counted(step: Step) -> list[Operation]:
     """What a step adds to the facts, for the atomic write of the step itself."""
-    return [Insert(FACTS.name, _fact_out(fact)) for fact in job_numbers.facts_of(step)]
+    return [Insert(FACTS.name, fact_out(fact)) for fact in job_numbers.facts_of(step)]
 
 
 class NumberRecords:
@@ -77,6 +77,10 @@ class NumberRecords:
                 if first <= start <= last:
                     found[start] = form.add(found[start], value) if start in found else value
         return found
+
+    def ever(self, now: datetime) -> Tally:
+        """Everything that was ever counted."""
+        return sum(self.cells(WHOLE, Tier.EVER, sheet_of(Tier.EVER, now), now).values(), Tally())
 
     def prune(self, now: datetime) -> int:
         """Removes what is older than its tier is kept."""
@@ -298,7 +302,7 @@ def _key(start: datetime) -> str:
     return key
 
 
-def _fact_out(fact: Fact) -> dict[str, Any]:
+def fact_out(fact: Fact) -> dict[str, Any]:
     return {
         "at": time_out(fact.at),
         "outcome": fact.outcome.value,
