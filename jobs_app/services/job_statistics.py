@@ -81,7 +81,13 @@ def window_named(name: str) -> Window:
         raise InvalidError.at("window", f"choose one of {', '.join(WINDOWS)}") from None
 
 
-def last_hour(actor: Actor, slug: str) -> dict[JobState, int | None]:
+def has_history(actor: Actor, slug: str) -> bool:
+    """Whether anything was ever counted, even where no job is left of it."""
+    slug, store = access.project_for(actor, slug, Scope.READ).slug, record_store()
+    return bool(NumberRecords(store, slug).ever(store.now()).outcomes)
+
+
+def last_hour(actor: Actor, slug: str, counts: JobCounts) -> dict[JobState, int | None]:
     """By state: how many more wait or are worked on than an hour ago, None where nobody took notes; and how many
     ended so within the hour. Of those that ended no difference is told, since retention would be part of it.
     """
@@ -91,9 +97,9 @@ def last_hour(actor: Actor, slug: str) -> dict[JobState, int | None]:
     changes: dict[JobState, int | None] = {state: ended.get(outcome, 0) for state, outcome in _ENDED_AS.items()}
     notes = records.cells(DEPTH, Tier.MINUTE, now - HOUR - _DEPTH_GAP, now - HOUR)
     then = notes[max(notes)].counts if notes else None
-    counts = job_counts.counted(store, slug).by_state
+    by_state = counts.by_state
     for state in (JobState.PENDING, JobState.PROCESSING):
-        changes[state] = None if then is None else counts[state] - then.get(state, 0)
+        changes[state] = None if then is None else by_state[state] - then.get(state, 0)
     return changes
 
 

@@ -15,7 +15,7 @@ from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.number_spans import DAY, Tier
 from jobs_app.errors import InvalidError
 from jobs_app.models import Project
-from jobs_app.services import claims, expiry, job_numbers, job_statistics, jobs, retention
+from jobs_app.services import claims, expiry, job_counts, job_numbers, job_statistics, jobs, retention
 from jobs_app.stores.job_numbers import DEPTH, FACTS, SHEETS, SPARE, NumberRecords
 from storage_app.records.base import RecordStore
 from tests.conftest import Clock
@@ -27,6 +27,10 @@ EVER = Deadline(timedelta(days=1))  # made on import, so longer than any run of 
 
 def counted(project: Project, window: str = "1h") -> Mapping[Outcome, int]:
     return job_statistics.of(COMMAND, project.slug, window).total.outcomes
+
+
+def last_hour(project: Project) -> Mapping[JobState, int | None]:
+    return job_statistics.last_hour(COMMAND, project.slug, job_counts.of(COMMAND, project.slug))
 
 
 def one_of_each(project: Project) -> dict[Outcome, int]:
@@ -199,13 +203,13 @@ def test_the_change_of_the_last_hour(project: Project, record_store: RecordStore
     make_job(project)
     make_job(project)
     job_numbers.run(EVER)
-    assert job_statistics.last_hour(COMMAND, project.slug)[JobState.PENDING] is None
+    assert last_hour(project)[JobState.PENDING] is None
     clock.advance(hours=1)
     held = claim_job(project)
     claims.complete(COMMAND, project.slug, held.job.id, held.lease_token)
     claim_job(project)
     job_numbers.run(EVER)
-    assert job_statistics.last_hour(COMMAND, project.slug) == {
+    assert last_hour(project) == {
         JobState.PENDING: -2,
         JobState.PROCESSING: 1,
         JobState.COMPLETED: 1,
