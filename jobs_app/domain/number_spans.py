@@ -1,7 +1,8 @@
-"""Where the numbers of a moment are kept: cells of three sizes, gathered in sheets; and the windows that charts show.
+"""Where the numbers of a moment are kept: cells of several sizes, gathered in sheets; and the windows that charts show.
 
-A sheet is one record and holds the cells of a longer span: the 60 minutes of an hour, the 24 hours of a day, the days
-of a month. So a chart reads a few dozen records by their names, whatever has happened meanwhile.
+A sheet is one record and holds the cells of a longer span: the 60 minutes of an hour, the hours of a day, the days of a
+month. So a chart reads a few dozen records by their names, whatever has happened meanwhile. Quarters of an hour are
+there for the chart of a day: it would read 1,440 minutes, or show steps of an hour.
 """
 
 from collections.abc import Iterator
@@ -10,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MINUTE, QUARTER, HOUR, DAY = timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
 
 
 class Tier(StrEnum):
     """The size of a cell."""
 
     MINUTE = "minute"
+    QUARTER = "quarter"
     HOUR = "hour"
     DAY = "day"
     EVER = "ever"
@@ -27,7 +29,7 @@ class Tier(StrEnum):
 
     @property
     def kept(self) -> timedelta | None:
-        """How long a sheet stays after it began: 48 hours, 60 days, ten years and the span of a sheet; None: always."""
+        """How long a sheet stays after it began: None: always."""
         return _KEPT[self]
 
 
@@ -74,10 +76,10 @@ WINDOWS: Final[dict[str, Window]] = {
     window.name: window
     for window in (
         Window("1h", "last hour", Tier.MINUTE, MINUTE, 60),
-        Window("6h", "last 6 hours", Tier.MINUTE, 5 * MINUTE, 72),
-        Window("24h", "last 24 hours", Tier.MINUTE, 15 * MINUTE, 96),
-        Window("7d", "last 7 days", Tier.HOUR, 2 * HOUR, 84),
-        Window("30d", "last 30 days", Tier.HOUR, 8 * HOUR, 90),
+        Window("6h", "last 6 hours", Tier.QUARTER, QUARTER, 24),
+        Window("24h", "last 24 hours", Tier.QUARTER, 2 * QUARTER, 48),
+        Window("7d", "last 7 days", Tier.HOUR, 3 * HOUR, 56),
+        Window("30d", "last 30 days", Tier.HOUR, 12 * HOUR, 60),
         Window("90d", "last 90 days", Tier.DAY, DAY, 90),
         Window("1y", "last year", Tier.DAY, 7 * DAY, 53),
     )
@@ -94,7 +96,7 @@ def sheet_of(tier: Tier, moment: datetime) -> datetime:
     match tier:
         case Tier.MINUTE:
             return floor(moment, HOUR)
-        case Tier.HOUR:
+        case Tier.QUARTER | Tier.HOUR:
             return floor(moment, DAY)
         case Tier.DAY:
             return floor(moment, DAY).replace(day=1)
@@ -117,12 +119,27 @@ def floor(moment: datetime, step: timedelta) -> datetime:
 
 _MONDAY: Final = datetime(2001, 1, 1, tzinfo=UTC)
 _AGES: Final = 1000 * 365 * DAY
-_LENGTHS: Final = {Tier.MINUTE: MINUTE, Tier.HOUR: HOUR, Tier.DAY: DAY, Tier.EVER: _AGES}
-_SPANS: Final = {Tier.MINUTE: HOUR, Tier.HOUR: DAY, Tier.DAY: 31 * DAY, Tier.EVER: _AGES}  # or a little longer
-_KEPT: Final = {Tier.MINUTE: 49 * HOUR, Tier.HOUR: 61 * DAY, Tier.DAY: 3683 * DAY, Tier.EVER: None}
+_LENGTHS: Final = {
+    Tier.MINUTE: MINUTE,
+    Tier.QUARTER: QUARTER,
+    Tier.HOUR: HOUR,
+    Tier.DAY: DAY,
+    Tier.EVER: _AGES,
+}
+# of a sheet, or a little longer
+_SPANS: Final = {Tier.MINUTE: HOUR, Tier.QUARTER: DAY, Tier.HOUR: DAY, Tier.DAY: 31 * DAY, Tier.EVER: _AGES}
+# 48 hours, eight days, 60 days, ten years, each and the span of a sheet
+_KEPT: Final = {
+    Tier.MINUTE: 49 * HOUR,
+    Tier.QUARTER: 9 * DAY,
+    Tier.HOUR: 61 * DAY,
+    Tier.DAY: 3684 * DAY,
+    Tier.EVER: None,
+}
+_BUT_EVER: Final = (Tier.MINUTE, Tier.QUARTER, Tier.HOUR, Tier.DAY)
 _TIERS: Final = {
     Aspect.WHOLE: tuple(Tier),
-    Aspect.TYPES: (Tier.MINUTE, Tier.HOUR, Tier.DAY),
+    Aspect.TYPES: _BUT_EVER,
     Aspect.WORKERS: (Tier.MINUTE, Tier.HOUR),
-    Aspect.DEPTH: (Tier.MINUTE, Tier.HOUR, Tier.DAY),
+    Aspect.DEPTH: _BUT_EVER,
 }

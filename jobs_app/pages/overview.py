@@ -29,7 +29,7 @@ from jobs_app.pages.shell import Tone
 from jobs_app.pages.workers import WorkerRow
 from jobs_app.services import access, job_counts, job_statistics, jobs, workers
 from jobs_app.services.job_counts import JobCounts
-from jobs_app.services.job_statistics import DEFAULT_WINDOW
+from jobs_app.services.job_statistics import DEFAULT_WINDOW, JobStatistics
 from jobs_app.services.jobs import JobFilter
 from jobs_app.services.project_jobs import now
 from jobs_app.templatetags import wording
@@ -119,12 +119,16 @@ def _numbers(request: PageRequest, actor: Actor, project: Project) -> dict[str, 
     """A window that is none of ours is that of every day: an address that somebody typed still shows the page."""
     name = request.GET.get("window", "")
     found = job_statistics.of(actor, project.slug, name if name in WINDOWS else DEFAULT_WINDOW)
+    return {"project": project, **drawn(found, reverse("project-home", args=[project.slug]))}
+
+
+def drawn(found: JobStatistics, address: str) -> dict[str, Any]:
+    """What `index/_numbers.html` shows."""
     return {
-        "project": project,
         "numbers": found,
         "waited": Quantiles.of(found.total.waited),
         "worked": Quantiles.of(found.total.worked),
-        "windows": job_charts.window_links(found.window.name, reverse("project-home", args=[project.slug])),
+        "windows": job_charts.window_links(found.window.name, address),
         "charts": job_charts.charts(found),
         "types": job_charts.type_rows(found),
     }

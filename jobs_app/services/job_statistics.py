@@ -22,7 +22,7 @@ _ENDED_AS: Final = {
     JobState.TIMEOUT: Outcome.TIMEOUT,
     JobState.CANCELLED: Outcome.CANCELLED,
 }
-_COARSER: Final = {Tier.MINUTE: Tier.HOUR, Tier.HOUR: Tier.DAY}
+_COARSER: Final = {Tier.MINUTE: Tier.QUARTER, Tier.QUARTER: Tier.HOUR, Tier.HOUR: Tier.DAY}
 _DEPTH_GAP: Final = timedelta(minutes=10)  # a depth of an hour ago may be that much older, where a consumer was away
 
 V = TypeVar("V")

@@ -14,6 +14,7 @@ from jobs_app.pages.pauses import PauseForm
 from jobs_app.pages.styleguide import DOCUMENT, FILTERS, HOSTILE, LONG
 from jobs_app.services.job_counts import JobCounts
 from jobs_app.services.pauses import Pause
+from tests.browser import numbers_world
 
 ACTIONS = {
     "jobs-act": "jobs/act", "jobs-restore": "jobs/restore", "jobs-erase": "jobs/erase", "worker-drain": "workers/drain",
@@ -106,6 +107,9 @@ EVENTS = [
     jobs.event_row(Event(NOW, "put_off", JobState.PROCESSING, JobState.PENDING, By("worker", HOSTILE), LONG, 1)),
     jobs.event_row(Event(NOW, "changed", None, JobState.PENDING, ADA, details={"fields": [HOSTILE]})),
 ]
+NOTES = list(numbers_world.depths(NOW))
+MUCH = numbers_world.statistics(NOW, list(numbers_world.facts(NOW)), NOTES, COUNTS)
+NO_NUMBERS = numbers_world.statistics(NOW, [], [], JobCounts({}, 0))
 QUEUE = overview.Waiting(12, 3, timedelta(minutes=25), PENDING.id, PENDING.name)
 AT_WORK = [workers.row(state, NOW) for state in STATES]
 PAUSES = [Pause(None, STOP), Pause("pdf", STOP)]
@@ -115,11 +119,15 @@ SAMPLES: dict[str, Sample] = {
     "overview": (
         "overview/index.html",
         {
-            "figures": overview.figures("reports", COUNTS), "waiting": QUEUE, "workers": AT_WORK, "present": 2,
+            "figures": overview.figures("reports", COUNTS, dict.fromkeys(JobState, -3)),
+            **overview.drawn(MUCH, "?"), "waiting": QUEUE, "workers": AT_WORK, "present": 2,
             "busy": 1, "needs": list(overview.needs("reports", COUNTS, QUEUE, AT_WORK)), "failures_url": "?",
             "running": [job_rows.row(RUNNING, NOW)], "failures": [job_rows.row(job, NOW) for job in (FAILED, TIMEOUT)],
         },
-        {"figures": overview.figures("reports", JobCounts({}, 0)), "waiting": NOTHING, "present": 0, "busy": 0},
+        {
+            "figures": overview.figures("reports", JobCounts({}, 0)), **overview.drawn(NO_NUMBERS, "?"),
+            "waiting": NOTHING, "present": 0, "busy": 0,
+        },
     ),
     "overview-empty": (
         "overview/empty.html",
