@@ -73,9 +73,8 @@ class NumberRecords:
         names = [_name(form.aspect, tier, sheet) for sheet in sheets_between(tier, first, last)]
         found: dict[datetime, V] = {}
         for record in self._store.get_many(self._project, SHEETS.name, [n + end for n in names for end in ("", SPARE)]):
-            for start, value in self._cells_or_set_aside(form, record):
-                if first <= start <= last:
-                    found[start] = form.add(found[start], value) if start in found else value
+            for start, value in self._cells_or_set_aside(form, record, first, last):
+                found[start] = form.add(found[start], value) if start in found else value
         return found
 
     def ever(self, now: datetime) -> Tally:
@@ -132,10 +131,12 @@ class NumberRecords:
             return id, True
         raise QuarantinedError(SHEETS.name, name, "and so is the one in its stead")
 
-    def _cells_or_set_aside(self, form: "Form[V]", record: Record) -> list[tuple[datetime, V]]:
+    def _cells_or_set_aside(
+        self, form: "Form[V]", record: Record, first: datetime, last: datetime
+    ) -> list[tuple[datetime, V]]:
         try:
-            cells = mapping(record.document["cells"])
-            return [(known_time(key), form.into(value)) for key, value in cells.items()]
+            cells = [(known_time(key), value) for key, value in mapping(record.document["cells"]).items()]
+            return [(start, form.into(value)) for start, value in cells if first <= start <= last]
         except _NO_SENSE as error:
             self._set_aside(record, error)
             return []
