@@ -23,10 +23,12 @@ from jobs_app.services import access, events, job_counts, waiting, workers
 from jobs_app.services import jobs as job_service
 from jobs_app.services.project_jobs import now
 from jobs_app.stores.job_records import JobPage
+from storage_app import strict_json
 
 PAGE = 50
 NEWS = 100  # new rows that are counted; more are said to be more
 ANCHORS = 5  # ids by which a reader's place in the list is found again, should the first be gone
+MOST_COPIED = 100_000
 ATTEMPTS = 50
 EVENTS = 100
 TABS = ("summary", "log", "data", "events")
@@ -230,7 +232,13 @@ def _log(actor: Actor, project: Project, job: Job, request: PageRequest) -> dict
 
 
 def _data(actor: Actor, project: Project, job: Job, request: PageRequest) -> dict[str, Any]:
-    return {}
+    return {"options_text": _to_copy(job.task_options), "result_text": _to_copy(job.result_data)}
+
+
+def _to_copy(value: Any) -> str:
+    """The JSON as it was sent, where it is small enough to stand in the page a second time."""
+    text = strict_json.dumps(value) if value else ""
+    return text if len(text) <= MOST_COPIED else ""
 
 
 def _events(actor: Actor, project: Project, job: Job, request: PageRequest) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from jobs_app.pages.job_rows import JobRow
 from jobs_app.pages.job_rows import row as job_row
 from jobs_app.pages.links import link_with, link_without
 from jobs_app.pages.requests import PageRequest, actor_of
-from jobs_app.services import access, workers
+from jobs_app.services import access, worker_pace, workers
 from jobs_app.services.project_jobs import now
+from jobs_app.services.worker_pace import Pace
 
 PAGE = 50
 MOST_HELD_SHOWN = 3
@@ -26,7 +27,7 @@ MOST_HELD_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """`state`: busy, idle or silent; `drained` says who took it out of service."""
+    """`state`: busy, idle or silent; `drained` says who took it out of service; no `pace`: silent for long."""
 
     id: str
     state: str
@@ -38,6 +39,7 @@ class WorkerRow:
     capabilities: Mapping[str, Any]
     drained: Stop | None
     is_safe_to_stop: bool
+    pace: Pace | None
 
 
 @require_safe
@@ -46,9 +48,11 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
     project = access.project_for(actor, slug, Scope.READ)
     page = workers.of(actor, slug, request.GET.get("cursor") or None, PAGE)
     moment = now()
+    awake = [state.worker.id for state in page.workers if moment - state.last_beat_at < worker_pace.HOUR]
+    paces = worker_pace.of(actor, slug, awake)
     context = {
         "project": project,
-        "rows": [row(state, moment) for state in page.workers],
+        "rows": [row(state, moment, paces.get(state.worker.id)) for state in page.workers],
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
         "page": {
             "summary": "",
@@ -78,7 +82,7 @@ def resume(request: PageRequest, slug: str) -> HttpResponse:
     return redirect("workers", slug)
 
 
-def row(state: WorkerState, now: datetime) -> WorkerRow:
+def row(state: WorkerState, now: datetime, pace: Pace | None = None) -> WorkerRow:
     silent = now - state.last_beat_at > PRESENT
     return WorkerRow(
         id=state.worker.id,
@@ -91,4 +95,5 @@ def row(state: WorkerState, now: datetime) -> WorkerRow:
         capabilities=state.worker.capabilities,
         drained=state.drained,
         is_safe_to_stop=state.is_safe_to_stop,
+        pace=pace,
     )

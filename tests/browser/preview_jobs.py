@@ -108,7 +108,7 @@ EVENTS = [
 ]
 QUEUE = overview.Waiting(12, 3, timedelta(minutes=25), PENDING.id, PENDING.name)
 AT_WORK = [workers.row(state, NOW) for state in STATES]
-PAUSES = [Pause(None, STOP), Pause("pdf", STOP)]
+WAITED_FOR = [(Pause(None, STOP), 12_345), (Pause("pdf", STOP), 1)]
 NOTHING = overview.Waiting(0, 0, None, "", "")
 
 SAMPLES: dict[str, Sample] = {
@@ -161,7 +161,7 @@ SAMPLES: dict[str, Sample] = {
     ),
     "pauses": (
         "pauses/index.html",
-        {"pauses": PAUSES, "form": PauseForm(), "content_types": ["pdf", HOSTILE], "may_write": True},
+        {"pauses": WAITED_FOR, "form": PauseForm(), "content_types": ["pdf", HOSTILE], "may_write": True},
         {"pauses": [], "form": PauseForm({})},
     ),
 }  # fmt: skip
