@@ -88,6 +88,7 @@ EVENT_WORDS: Mapping[str, str] = {
     "cancel_requested": "Asked to cancel",
     "retried": "Retried",
     "changed": "Changed",
+    "corrected": "Corrected by hand",
     "deleted": "Moved to the trash",
     "restored": "Brought back",
 }

@@ -18,6 +18,7 @@ from jobs_app.domain.job import (
     Trashed,
 )
 from jobs_app.domain.job_states import JobState
+from jobs_app.errors import InvalidError
 from jobs_app.stores.values import (
     by_in,
     by_out,
@@ -158,6 +159,21 @@ def from_record(record: Record) -> Job:
         settled=_settled_in(document["settled"]),
         request_digest=optional_text(document["request_digest"]),
     )
+
+
+def fields_in(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a document as a job holds them; InvalidError names each that is none."""
+    found: dict[str, Any] = {}
+    faults: list[dict[str, Any]] = []
+    document = to_document(job, job.created_at)
+    for name, value in values.items():
+        try:
+            found[name] = getattr(from_record(Record(job.id, job.version, {**document, name: value})), name)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            faults.append({"place": name, "reason": str(error)})
+    if faults:
+        raise InvalidError("; ".join(f"{fault['place']}: {fault['reason']}" for fault in faults), faults)
+    return found
 
 
 def outcome(record: Record, step: Step, step_at: datetime) -> Outcome:
