@@ -3,6 +3,7 @@
 from django.db import migrations, models
 
 import storage_app.records.database.columns
+from storage_app.records.database.texts import IndexTexts
 
 
 class Migration(migrations.Migration):
@@ -139,4 +140,5 @@ class Migration(migrations.Migration):
             model_name="savedviewsrecord",
             constraint=models.UniqueConstraint(fields=("project", "key_slot"), name="records_saved_views_key_slot"),
         ),
+        IndexTexts("jobs", False, {"search": "key_search"}),
     ]
