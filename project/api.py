@@ -11,7 +11,22 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from jobs_app.api import audit, claims, jobs, logs, maintenance, me, projects, quarantine, tokens, workers
+from jobs_app.api import (
+    audit,
+    claims,
+    failures,
+    job_actions,
+    job_finding,
+    jobs,
+    logs,
+    maintenance,
+    me,
+    projects,
+    quarantine,
+    saved_views,
+    tokens,
+    workers,
+)
 from jobs_app.api.authentication import AUTH
 from jobs_app.errors import InvalidError, RefusedError
 from project import frame, openapi, problems
@@ -47,7 +62,9 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-for module in (me, projects, tokens, audit, claims, jobs, logs, workers, maintenance, quarantine):
+# Fixed words come before ids: `jobs/export` is no job.
+JOB_MODULES = (claims, job_actions, failures, job_finding, jobs, logs, saved_views, workers)
+for module in (me, projects, tokens, audit, *JOB_MODULES, maintenance, quarantine):
     api.add_router("", module.router)
 
 

@@ -21,7 +21,7 @@ from storage_app.records import errors as store_errors
 from storage_app.records.query import Node, parse
 
 # Proof of who holds a lease, and what the store derives by itself.
-HIDDEN: Final = frozenset({"token_digest", "settled", "request_digest", "search", "due", "alarm_at"})
+HIDDEN: Final = frozenset({"token_digest", "settled", "request_digest", "search", "due", "alarm_at", "failure"})
 
 
 class JobFixes:
