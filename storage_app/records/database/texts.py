@@ -101,7 +101,7 @@ def remove_all(later: Later, dialect: Dialect, layout: Layout, project: str) -> 
 def candidates(
     layout: Layout, dialect: Dialect, project: str, where: Sequence[Node]
 ) -> Iterator[tuple[str, list[Any]]]:
-    """For each search field that the conditions narrow: a SELECT of the ids (as `cid`) of all records that may match."""
+    """For each search field that the conditions narrow: a SELECT of the ids (as `cid`) of what may match."""
     for field in layout.searched:
         asked = grams.wanted(where, field)
         if asked is None:
