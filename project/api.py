@@ -17,6 +17,7 @@ from jobs_app.api import (
     failures,
     job_actions,
     job_finding,
+    job_statistics,
     jobs,
     logs,
     maintenance,
@@ -63,7 +64,7 @@ api = StrictApi(
     docs_url="/docs",
 )
 # Fixed words come before ids: `jobs/export` is no job.
-JOB_MODULES = (claims, job_actions, failures, job_finding, jobs, logs, saved_views, workers)
+JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
 for module in (me, projects, tokens, audit, *JOB_MODULES, maintenance, quarantine):
     api.add_router("", module.router)
 

@@ -74,6 +74,7 @@ ROUTES = [
     Route("POST", JOBS, WRITE, {"name": "x"}),
     Route("POST", f"{JOBS}/batch", WRITE, {"jobs": [{"name": "x"}]}),
     Route("POST", f"{JOBS}/claim", WORK, {"worker_id": "w1"}),
+    Route("GET", f"{JOBS}/stats", READ),
     Route("GET", f"{JOBS}/<id>", READ),
     Route("PATCH", f"{JOBS}/<id>", WRITE, {"priority": 1}),
     Route("DELETE", f"{JOBS}/<id>", WRITE),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, operations, retention
+from jobs_app.services import clean_up, expiry, health, job_numbers, operations, retention
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -35,6 +35,13 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(days=1),
             limit=timedelta(minutes=15),
             run=retention.run,
+        ),
+        MaintenanceTask(
+            "statistics",
+            "Counts what came to an end into minutes, hours and days, and notes how deep the queues are.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=50),
+            run=job_numbers.run,
         ),
         MaintenanceTask(
             "health",

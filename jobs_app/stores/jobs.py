@@ -19,6 +19,7 @@ from jobs_app.domain.job import (
 )
 from jobs_app.domain.job_states import JobState
 from jobs_app.errors import InvalidError
+from jobs_app.stores import job_numbers
 from jobs_app.stores.failure_groups import Tally
 from jobs_app.stores.values import (
     by_in,
@@ -194,8 +195,8 @@ def outcome(record: Record, step: Step, step_at: datetime, tally: Tally) -> Outc
 
 
 def kept(job_id: str, step: Step) -> list[Operation]:
-    """The lines that a step adds to the job's streams."""
-    lines: list[Operation] = []
+    """The lines that a step adds to the job's streams, and what it adds to the numbers."""
+    lines: list[Operation] = job_numbers.counted(step)
     if step.event is not None:
         lines.append(Append(JOBS.name, job_id, EVENTS, [event_out(step.event)]))
     if step.attempt is not None:

@@ -57,6 +57,7 @@ CALLS = [
     Call("post /projects/{p}/jobs", JOBS, 201, {"name": "a"}, KEY),
     Call("post /projects/{p}/jobs/batch", f"{JOBS}/batch", 201, {"jobs": [{"name": "a"}]}, KEY),
     Call("post /projects/{p}/jobs/claim", f"{JOBS}/claim", 200, {"worker_id": "w2"}),
+    Call("get /projects/{p}/jobs/stats", f"{JOBS}/stats?window=6h", 200),
     Call("get /projects/{p}/jobs/{id}", f"{JOBS}/PENDING", 200),
     Call("get /projects/{p}/jobs/{id}", f"{JOBS}/PENDING", 304, None, (("If-None-Match", '"v1"'),)),
     Call("patch /projects/{p}/jobs/{id}", f"{JOBS}/PENDING", 200, {"priority": 1}, (("If-Match", '"v1"'),)),
