@@ -14,6 +14,9 @@ from ninja.openapi.schema import OpenAPISchema
 from jobs_app.api import (
     audit,
     claims,
+    failures,
+    job_actions,
+    job_finding,
     job_statistics,
     jobs,
     logs,
@@ -21,6 +24,7 @@ from jobs_app.api import (
     me,
     projects,
     quarantine,
+    saved_views,
     tokens,
     workers,
 )
@@ -59,7 +63,9 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-for module in (me, projects, tokens, audit, claims, job_statistics, jobs, logs, workers, maintenance, quarantine):
+# Fixed words come before ids: `jobs/export` is no job.
+JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
+for module in (me, projects, tokens, audit, *JOB_MODULES, maintenance, quarantine):
     api.add_router("", module.router)
 
 

@@ -91,6 +91,23 @@ ROUTES = [
     Route("POST", f"{JOBS}/<id>/logs", WRITE, {"entries": [{"message": "x"}]}),
     Route("GET", f"{JOBS}/<id>/logs/stream", READ),
     Route("GET", f"{JOBS}/<id>/logs/download", READ),
+    Route("GET", f"{JOBS}/suggestions", READ),
+    Route("GET", f"{JOBS}/export", READ),
+    Route("POST", f"{JOBS}/actions", WRITE, {"action": "retry", "ids": ["nothing"]}),
+    Route("POST", f"{JOBS}/actions/preview", READ, {"filter": {}}),
+    Route("GET", f"{JOBS}/failures", READ),
+    Route("GET", f"{JOBS}/failures/<fingerprint>", READ),
+    Route("POST", f"{JOBS}/failures/<fingerprint>/actions", WRITE, {"action": "retry"}),
+    Route("GET", f"{PROJECT}/operations", READ),
+    Route("GET", f"{PROJECT}/operations/<id>", READ),
+    Route("GET", f"{PROJECT}/operations/<id>/items", READ),
+    Route("POST", f"{PROJECT}/operations/<id>/stop", WRITE),
+    Route("POST", f"{PROJECT}/operations/<id>/undo", WRITE),
+    Route("GET", f"{PROJECT}/views", READ),
+    Route("POST", f"{PROJECT}/views", READ, {"name": "mine"}),
+    Route("GET", f"{PROJECT}/views/<id>", READ),
+    Route("PUT", f"{PROJECT}/views/<id>", WRITE, {"name": "ours", "shared": True}),
+    Route("DELETE", f"{PROJECT}/views/<id>", WRITE),
     Route("GET", f"{PROJECT}/trash", READ),
     Route("POST", f"{PROJECT}/trash/<id>/restore", WRITE),
     Route("DELETE", f"{PROJECT}/trash/<id>", WRITE),
@@ -196,6 +213,10 @@ class World:
         verb = route.path.rpartition("/")[2]
         if "trash" in route.path:
             return self.jobs["deleted"]
+        if "/views/" in route.path:
+            return self.jobs["view"]
+        if "/operations/" in route.path:
+            return self.jobs["undoable" if verb == "undo" else "operation"]
         held = {"heartbeat", "complete", "fail", "release"}
         return self.jobs["held" if verb in held else "failed" if verb == "retry" else "pending"]
 
@@ -225,6 +246,7 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<username>": world.member.username,
         "<job_id>": world.job_for(route),
         "<worker_id>": "w1",
+        "<fingerprint>": world.jobs["cause"],
         "<token_id>": str(world.token.pk),
         "<int:token_id>": str(world.token.pk),
         "<uid>": uid,

@@ -20,7 +20,7 @@ from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.number_spans import WINDOWS
 from jobs_app.models import Project
-from jobs_app.pages import first_steps, job_charts, job_rows
+from jobs_app.pages import failures, first_steps, job_charts, job_rows
 from jobs_app.pages import workers as worker_pages
 from jobs_app.pages.job_charts import Quantiles
 from jobs_app.pages.job_rows import JobRow
@@ -110,8 +110,8 @@ def _now(actor: Actor, project: Project, counts: JobCounts) -> dict[str, Any]:
         "many_workers": len(at_work) == MOST_WORKERS,
         "needs": list(needs(slug, counts, queue, at_work)),
         "running": _latest(actor, slug, [JobState.PROCESSING], "-created_at", moment),
-        "failures": _latest(actor, slug, [JobState.FAILED, JobState.TIMEOUT], "-completed_at", moment),
-        "failures_url": f"{reverse('jobs', args=[slug])}?status=failed&status=timeout&order=-completed_at",
+        "failure_groups": failures.latest(actor, slug, SHOWN),
+        "may_write": Scope.WRITE in actor.scopes_in(project.pk),
     }
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, job_numbers, retention
+from jobs_app.services import clean_up, expiry, health, job_numbers, operations, retention
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -21,6 +21,13 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(minutes=1),
             limit=timedelta(seconds=50),
             run=expiry.run,
+        ),
+        MaintenanceTask(
+            operations.TASK,
+            "Goes on with operations on many jobs, such as retrying all that failed.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=20),
+            run=operations.run,
         ),
         MaintenanceTask(
             "retention",
