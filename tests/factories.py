@@ -91,8 +91,8 @@ def job_in(project: Project, state: JobState, **fields: Any) -> Job:
 
 
 def job_cast(project: Project) -> dict[str, str]:
-    """The ids of a job for everything that can be done to one, of an operation that waits and one that can be undone, of
-    a cause and of a shared view; and a pause that can be ended."""
+    """The ids of a job for everything that can be done to one, of an operation that waits and one that can be undone,
+    of a cause and of a shared view; and a pause that can be ended."""
     undone = begin_operation(project, Action.DELETE, make_job(project).id)
     operations.run(Deadline(timedelta(minutes=1)))
     view = saved_views.create(COMMAND, project.slug, ViewContent("Failed", "status:failed", shared=True))

@@ -16,7 +16,8 @@ from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.domain.operation import Action, Deed, Item, ItemOutcome, Operation
 from jobs_app.errors import ConflictError
 from jobs_app.services import access, audit, job_actions, job_filters, jobs, task_marks
-from jobs_app.services.job_actions import TASK, Choice
+from jobs_app.services.job_actions import TASK as TASK
+from jobs_app.services.job_actions import Choice
 from jobs_app.stores.job_records import JobRecords
 from jobs_app.stores.operations import Advance, OperationPage, OperationRecords
 from storage_app.records import errors as store_errors
@@ -90,7 +91,7 @@ def run(deadline: Deadline) -> Counts:
                 continue
             worked += _take_turn(store, slug, operation, deadline)
             is_left = True
-    if is_left:
+    if is_left:  # the time was over
         task_marks.leave(TASK, "operations")
     return {"jobs": worked}
 
