@@ -24,7 +24,7 @@ REFUSED = (AlreadyExistsError, InvalidError, InvalidQueryError)
 def menu(actor: Actor, slug: str, request: HttpRequest, asked: Asked, is_readable: bool) -> dict[str, Any]:
     """The views there are, and what would be kept as a new one."""
     query = asked.as_query if is_readable else ""
-    found = [
+    found: list[dict[str, Any]] = [
         {"view": view, "url": address(slug, view), "current": (view.query, view.order) == (query, asked.order)}
         for view in saved_views.of(actor, slug)
     ]
