@@ -9,7 +9,7 @@ from ninja import Query, Router
 from jobs_app.api import job_answers
 from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.operation_schemas import Suggestions
-from jobs_app.api.parameters import LONGEST_QUERY, PLAIN, JobQuery, Word
+from jobs_app.api.parameters import PLAIN, JobQuery, Word
 from jobs_app.api.projects import Slug
 from jobs_app.api.schemas import Moment
 from jobs_app.domain.job_states import JobState
@@ -29,9 +29,11 @@ STREAMED = {
 def suggest(
     request: ApiRequest,
     p: Slug,
-    q: Annotated[str, Query(max_length=LONGEST_QUERY, description="The query as far as it is typed.")] = "",
+    q: Annotated[str, Query(max_length=job_queries.LONGEST, description="The query as far as it is typed.")] = "",
     position: Annotated[
-        int | None, Query(ge=0, le=LONGEST_QUERY, description="Where the cursor stands; default: at the end."), PLAIN
+        int | None,
+        Query(ge=0, le=job_queries.LONGEST, description="Of the cursor; default: the end."),
+        PLAIN,
     ] = None,
 ) -> HttpResponse:
     """Fields, and values that jobs of this project have; at most 12."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from ninja import Header, Query
 from pydantic import BeforeValidator
 
-from jobs_app.services.job_queries import LONGEST as LONGEST_QUERY
+from jobs_app.services import job_queries
 from jobs_app.services.paging import LARGEST_LIMIT
 
 PLAIN_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
@@ -27,7 +27,7 @@ Word = Annotated[str | None, Query(max_length=1000)]
 JobQuery = Annotated[
     str | None,
     Query(
-        max_length=LONGEST_QUERY,
+        max_length=job_queries.LONGEST,
         description='A query such as `status:failed type:pdf error:"timed out"`; see /docs/finding-jobs/.',
     ),
 ]

@@ -23,7 +23,7 @@ from storage_app.records.query import Node
 from storage_app.search import completion
 from storage_app.search.completion import MOST, Completion
 from storage_app.search.errors import QueryError
-from storage_app.search.grammar import LONGEST
+from storage_app.search.grammar import LONGEST as LONGEST
 from storage_app.search.nodes import Query
 
 RECENT: Final = 200  # jobs that tags, options and the like are suggested from

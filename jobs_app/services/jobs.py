@@ -29,7 +29,7 @@ LONGEST_REASON: Final = 1000
 ORDERS: Final = ("-created_at", "created_at", "priority", "-priority", "completed_at", "-completed_at")
 # How many jobs a list looks at for one page where no index tells which ones match. Beyond that the page says how far
 # it came, and its cursor goes on from there.
-SCAN_LIMIT: Final = 10_000
+SCAN_LIMIT: Final = 4_000
 CLEARABLE: Final = ("timeout_at", "not_before", "attempt_timeout_seconds")
 _PERSONS: Final = (ActorKind.PERSON, ActorKind.COMMAND)
 _ROUNDS: Final = 5
@@ -116,7 +116,9 @@ def conditions(wanted: JobFilter, moment: datetime | None = None) -> list[Node]:
     named = [parse(name, value) for name, value in pairs.items() if value is not None]
     _refuse((name, "has a NUL in it") for name, value in pairs.items() if isinstance(value, str) and "\0" in value)
     # The states of the query come first, since an index holds the list to those.
-    states = [] if not wanted.statuses else [Condition(("status",), Op.IN, [state.value for state in wanted.statuses])]
+    states: list[Node] = []
+    if wanted.statuses:
+        states = [Condition(("status",), Op.IN, [state.value for state in wanted.statuses])]
     states += [node for node in asked if _is_of_states(node)]
     others = [node for node in asked if not _is_of_states(node)]
     return [*(states or [Condition(("status",), Op.IN, NOT_TRASHED)]), *named, *others, *wanted.nodes]

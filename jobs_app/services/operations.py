@@ -16,7 +16,8 @@ from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.domain.operation import Action, Deed, Item, ItemOutcome, Operation
 from jobs_app.errors import ConflictError
 from jobs_app.services import access, audit, job_actions, job_filters, jobs, task_marks
-from jobs_app.services.job_actions import TASK, Choice
+from jobs_app.services.job_actions import TASK as TASK
+from jobs_app.services.job_actions import Choice
 from jobs_app.stores.job_records import JobRecords
 from jobs_app.stores.operations import Advance, OperationPage, OperationRecords
 from storage_app.records import errors as store_errors
@@ -85,12 +86,11 @@ def run(deadline: Deadline) -> Counts:
     while is_left and not deadline.passed:
         is_left = False
         for slug in store.projects():
-            records = OperationRecords(store, slug)
-            if deadline.passed or (operation := records.claim(store.now(), HOLD)) is None:
-                continue
-            worked += _take_turn(store, slug, operation, deadline)
-            is_left = True
-    if is_left:
+            operation = OperationRecords(store, slug).claim(store.now(), HOLD)
+            if operation is not None:
+                worked += _take_turn(store, slug, operation, deadline)
+                is_left = True
+    if is_left:  # the time was over
         task_marks.leave(TASK, "operations")
     return {"jobs": worked}
 
@@ -137,7 +137,7 @@ def _next_batch(records: OperationRecords, jobs_: JobRecords, operation: Operati
         found, after = records.items(operation.undoes, int(operation.place or 0), BATCH, ItemOutcome.CHANGED)
         return _Batch([item.job_id for item in found], None if after is None else str(after))
     # By the time of creation, which never changes: so each job is met once, whatever becomes of it meanwhile.
-    wanted = job_filters.from_value(operation.filter or {})
+    wanted = job_filters.from_value({} if operation.filter is None else operation.filter)
     conditions = job_actions.matching(wanted, operation.deed)
     page = jobs_.find(conditions, "created_at", BATCH, operation.place, jobs.SCAN_LIMIT)
     return _Batch([job.id for job in page.jobs], page.next_cursor)

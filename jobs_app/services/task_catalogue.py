@@ -23,7 +23,7 @@ TASKS: dict[str, MaintenanceTask] = {
             run=expiry.run,
         ),
         MaintenanceTask(
-            operations.TASK,
+            "operations",
             "Goes on with operations on many jobs, such as retrying all that failed.",
             every=timedelta(minutes=1),
             limit=timedelta(seconds=20),

@@ -68,7 +68,7 @@ class OperationRecords:
 
     def find(self, cursor: str | None, limit: int, *, is_open: bool | None = None) -> OperationPage:
         """Newest first."""
-        states = {True: {"state__in": OPEN}, False: {"state__in": ENDED}, None: {}}[is_open]
+        states: dict[str, Any] = {} if is_open is None else {"state__in": OPEN if is_open else ENDED}
         with translated():
             page = self._store.query(self._project, OPERATIONS.name, states, order="-id", limit=limit, cursor=cursor)
         return OperationPage([from_record(record) for record in page.records], page.next_cursor)

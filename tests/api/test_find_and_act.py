@@ -99,7 +99,7 @@ def test_few_jobs_are_done_at_once(api: Api, project: Project) -> None:
         {"action": "retry", "ids": ["a"], "filter": {}},
         {"action": "retry", "filter": {"q": "(("}},
         {"action": "retry", "filter": {"colour": "red"}},
-        {"action": "retry", "filter": {"tag": "a\0b"}},
+        {"action": "retry", "filter": {"created_after": "yesterday"}},
         {"action": "restore", "filter": {}},
     ],
 )

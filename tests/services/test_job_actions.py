@@ -294,8 +294,8 @@ def test_a_viewer_may_look_and_not_act(project: Project, other_project: Project)
     assert operations.get(viewer, project.slug, result.operation.id).id == result.operation.id
     for refused in (
         lambda: job_actions.act(viewer, project.slug, Action.RETRY, Choice(ids=ids[:1])),
-        lambda: operations.stop(viewer, project.slug, result.operation.id),  # type: ignore[union-attr]  # see above
-        lambda: operations.undo(viewer, project.slug, result.operation.id),  # type: ignore[union-attr]  # see above
+        lambda: operations.stop(viewer, project.slug, result.operation.id),
+        lambda: operations.undo(viewer, project.slug, result.operation.id),
     ):
         with pytest.raises(PermissionDeniedError):
             refused()

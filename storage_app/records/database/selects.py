@@ -203,8 +203,8 @@ class Search:
         conditions = [layout.scope, *(expression.sql for expression in expressions)]
         if path.candidates is not None:
             front = f"WITH c AS MATERIALIZED ({path.candidates.sql}) "
-            source, values = f"c CROSS JOIN {layout.table}", [*path.candidates.parameters]
-            conditions.append("id = c.cid")
+            source, scope = self._of_candidates()
+            values = [*path.candidates.parameters, *scope]
         sql = (
             f"{front}SELECT {', '.join(['id', 'version', document, *keyed])} FROM {source}"
             f" WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT {chunk}{self.lock}"
@@ -222,6 +222,15 @@ class Search:
             )
             for row in rows
         ]
+
+    def _of_candidates(self) -> tuple[str, list[str]]:
+        """Each candidate's row by its key. SQLite would rather walk the order for each of them, unless a LIMIT keeps
+        the order's conditions out of the join.
+        """
+        table, barrier = self.layout.table, "" if self.dialect.is_postgresql else " LIMIT -1"
+        scope = " AND ".join(f"{table}.{part}" for part in self.layout.scope.split(" AND "))
+        joined = f"SELECT {table}.* FROM c CROSS JOIN {table} WHERE {scope} AND {table}.id = c.cid{barrier}"
+        return f"({joined}) AS {table}", self.layout.scope_values(self.project)
 
     def _judged_on_the_way(self, path: Path, terms: Terms) -> list[Expression]:
         """Conditions that no index on the way knows; those on the field of the order bound the way itself."""
@@ -242,7 +251,7 @@ class Search:
 
 
 _MOST_PARTS: Final = 32
-_FEW: Final = 1000
+_FEW: Final = 4000
 _FEW_CANDIDATES: Final = 5000
 _LARGEST_WALK: Final = 4000
 

@@ -223,7 +223,7 @@ def _write(later: Later, dialect: Dialect, layout: Layout, texts: Sequence[tuple
             parameters,
         )
         return
-    sql, parameters = bulk.source(dialect, ["text", "text", id_type], [place for *place, _ in texts])
+    sql, parameters = bulk.source(dialect, ["text", "text", id_type], [text[:3] for text in texts])
     later(f"INSERT INTO {table} (project, field, id) {sql} ON CONFLICT DO NOTHING", parameters)
     for project, field, id, text in texts:
         later(

@@ -103,9 +103,9 @@ def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tupl
         )
         return _sought(connection, table, name, [()], (), request, exact), left
     if others and (candidates := _few_candidates(connection, table, others)) is not None:
-        exact, left = _split(table, request.where)
+        exact, left = _split_on_the_way(table, request.where)
         return _sought(connection, table, " NOT INDEXED", [()], (), request, [candidates, *exact]), left
-    exact, left = _split(table, others)
+    exact, left = _split_on_the_way(table, others)
     if request.scan_limit and index.name:
         # Rows that are walked over come too, without their text, so that they can be counted.
         bounds = [one for node in others if _is_bound(node, request.terms) and (one := _sql(table, node)) is not None]
@@ -333,6 +333,18 @@ def _split(table: Table, where: Iterable[Node]) -> tuple[list[Sql], Where]:
         else:
             exact.append(condition)
     return exact, tuple(left)
+
+
+def _split_on_the_way(table: Table, where: Iterable[Node]) -> tuple[list[Sql], Where]:
+    """As `_split`, for rows that come along some way: each looks up its own elements. The list of all rows with an
+    element may be as long as the table.
+    """
+    where = tuple(where)
+    tagged = [node for node in where if isinstance(node, Condition) and _is_tag(node) and node.op is Op.CONTAINS]
+    tagged = [node for node in tagged if _bindable(node.value)]
+    exact, left = _split(table, (node for node in where if node not in tagged))
+    inner = f"SELECT 1 FROM {table.tags} WHERE field = ? AND element = ? AND row = {table.name}.rowid"  # noqa: S608
+    return [*exact, *((f"EXISTS ({inner})", (node.name, node.value)) for node in tagged)], left
 
 
 def _all(conditions: list[Sql]) -> Sql:
