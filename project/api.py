@@ -15,6 +15,7 @@ from jobs_app.api import (
     audit,
     claims,
     failures,
+    files,
     job_actions,
     job_finding,
     job_statistics,
@@ -22,9 +23,11 @@ from jobs_app.api import (
     logs,
     maintenance,
     me,
+    outbox,
     projects,
     quarantine,
     saved_views,
+    storages,
     tokens,
     workers,
 )
@@ -63,9 +66,13 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-# Fixed words come before ids: `jobs/export` is no job.
-JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
-for module in (me, projects, tokens, audit, *JOB_MODULES, maintenance, quarantine):
+# Within a group fixed words come before ids: `jobs/export` is no job.
+for module in (
+    *(me, projects, tokens, audit),
+    *(claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers),
+    *(storages, files, outbox),
+    *(maintenance, quarantine),
+):
     api.add_router("", module.router)
 
 
