@@ -51,8 +51,10 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
 def act(request: PageRequest, slug: str, fingerprint: str, action: str) -> HttpResponse:
     """On every job of the cause: few at once, many as an operation."""
     kind, change = ACTIONS[action]
+    actor = actor_of(request)
+    access.project_for(actor, slug, Scope.WRITE)
     try:
-        done = change(actor_of(request), slug, fingerprint, request.POST.get("reason", ""))
+        done = change(actor, slug, fingerprint, request.POST.get("reason", ""))
     except (NotFoundError, InvalidError) as error:
         messages.error(request, error.detail)
         return redirect("failures", slug)

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job import Event, Job
@@ -20,7 +21,7 @@ from jobs_app.pages import job_bulk, job_filters, job_log, job_rows, job_timelin
 from jobs_app.pages.first_steps import first_job_command
 from jobs_app.pages.job_filters import Asked, Wrong
 from jobs_app.pages.links import link_with, link_without
-from jobs_app.pages.requests import PageRequest, actor_of
+from jobs_app.pages.requests import PageRequest, actor_of, is_partial
 from jobs_app.services import access, events, job_counts, waiting, workers
 from jobs_app.services import jobs as job_service
 from jobs_app.services.project_jobs import now
@@ -109,6 +110,7 @@ class EventRow:
 
 
 @require_safe
+@vary_on_headers("HX-Request-Type")
 def index(request: PageRequest, slug: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
@@ -145,7 +147,8 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
         "command": first_job_command(request, slug),
     }
-    return render(request, "jobs/index.html", context)
+    # while somebody types, a query that is not whole yet is nothing to complain about
+    return render(request, "jobs/index.html", context, status=422 if wrong and not is_partial(request) else 200)
 
 
 @require_safe
