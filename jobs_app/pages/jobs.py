@@ -21,7 +21,7 @@ from jobs_app.pages import job_bulk, job_filters, job_log, job_rows, job_timelin
 from jobs_app.pages.first_steps import first_job_command
 from jobs_app.pages.job_filters import Asked, Wrong
 from jobs_app.pages.links import link_with, link_without
-from jobs_app.pages.requests import PageRequest, actor_of, is_partial
+from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.services import access, events, job_counts, waiting, workers
 from jobs_app.services import jobs as job_service
 from jobs_app.services.project_jobs import now
@@ -110,7 +110,7 @@ class EventRow:
 
 
 @require_safe
-@vary_on_headers("HX-Request-Type")
+@vary_on_headers("HX-Request")
 def index(request: PageRequest, slug: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
@@ -148,7 +148,7 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
         "command": first_job_command(request, slug),
     }
     # while somebody types, a query that is not whole yet is nothing to complain about
-    return render(request, "jobs/index.html", context, status=422 if wrong and not is_partial(request) else 200)
+    return render(request, "jobs/index.html", context, status=422 if wrong and not request.htmx else 200)
 
 
 @require_safe
