@@ -16,6 +16,7 @@ from jobs_app.api import (
     claims,
     failures,
     job_actions,
+    job_files,
     job_finding,
     job_statistics,
     jobs,
@@ -64,7 +65,7 @@ api = StrictApi(
     docs_url="/docs",
 )
 # Fixed words come before ids: `jobs/export` is no job.
-JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
+JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers)
 for module in (me, projects, tokens, audit, *JOB_MODULES, maintenance, quarantine):
     api.add_router("", module.router)
 

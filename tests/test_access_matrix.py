@@ -13,11 +13,12 @@ from django.contrib.auth.models import User
 from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLResolver, get_resolver
+from pytest_django import Settings
 
 from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
-from jobs_app.services import logins, people, tokens
+from jobs_app.services import logins, people, tokens, workspaces
 from storage_app.records.base import RecordStore
 from tests.factories import job_cast, make_person, make_project, make_token
 
@@ -108,6 +109,11 @@ ROUTES = [
     Route("GET", f"{PROJECT}/views/<id>", READ),
     Route("PUT", f"{PROJECT}/views/<id>", WRITE, {"name": "ours", "shared": True}),
     Route("DELETE", f"{PROJECT}/views/<id>", WRITE),
+    Route("GET", f"{JOBS}/<id>/files", READ),
+    Route("GET", f"{JOBS}/<id>/files/<path:path>", READ),
+    Route("HEAD", f"{JOBS}/<id>/files/<path:path>", READ),
+    Route("PUT", f"{JOBS}/<id>/files/<path:path>", WRITE),
+    Route("DELETE", f"{JOBS}/<id>/files/<path:path>", WRITE),
     Route("GET", f"{PROJECT}/trash", READ),
     Route("POST", f"{PROJECT}/trash/<id>/restore", WRITE),
     Route("DELETE", f"{PROJECT}/trash/<id>", WRITE),
@@ -237,8 +243,13 @@ class World:
 
 @pytest.fixture
 def world(
-    project: Project, other_project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    other_project: Project,
+    memory_store: RecordStore,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
 ) -> World:
+    settings.FILE_STORAGES = {"default": {"provider": "memory"}}
     monkeypatch.setattr(lease, "new_token", lambda: LEASE)
     member = make_person("eve", roles={project: Role.VIEWER})
     make_person("anna", roles={project: Role.ADMIN})
@@ -246,7 +257,9 @@ def world(
     _, invitation = people.invite(COMMAND, "newcomer")
     note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
-    return World(project, other_project, member, token, invitation, set_aside, job_cast(project))
+    jobs = job_cast(project)
+    workspaces.write(COMMAND, project.slug, jobs["pending"], "a.txt", [b"x"], 1)
+    return World(project, other_project, member, token, invitation, set_aside, jobs)
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:
@@ -269,6 +282,7 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<uid>": uid,
         "<token>": secret,
         "<slug:name>": "index",
+        "<path:path>": "a.txt",
         "<id>": f"{world.project.slug}.{world.set_aside}" if "quarantine" in route.path else world.job_for(route),
         "<name>": name,
     }
@@ -382,7 +396,7 @@ def test_every_route_is_in_the_table() -> None:
 
 def test_every_method_of_the_api_is_in_the_table() -> None:
     served = {
-        f"{method.upper()} {path}".replace("{", "<").replace("}", ">")
+        f"{method.upper()} {path}".replace("{path}", "<path:path>").replace("{", "<").replace("}", ">")
         for path, operations in Client().get("/api/v1/openapi.json").json()["paths"].items()
         for method in operations
     }
