@@ -149,7 +149,8 @@ class _Site:
         for line in lines:
             line.close()
         for name, rates in seen.items():
-            yield f"  {crowd:>3} at once {name:<9} {statistics.median(rates):7,.0f}/s  {_ratios(rates, seen['trivial'])}"
+            rate = statistics.median(rates)
+            yield f"  {crowd:>3} at once {name:<9} {rate:7,.0f}/s  {_ratios(rates, seen['trivial'])}"
 
     def pages(self, rounds: int) -> Iterator[str]:
         for name, query in {**PAGES, "deep": self._deep(), "one job": self._one()}.items():

@@ -160,7 +160,7 @@ def _judge(report: Report, api: httpx.Client, made: list[str], journal: Iterator
 def _all_jobs(api: httpx.Client) -> Iterator[Any]:
     cursor: str | None = None
     while True:
-        query = {"limit": 500, "order": "created_at"} | ({"cursor": cursor} if cursor else {})
+        query: dict[str, str | int] = {"limit": 500, "order": "created_at", **({"cursor": cursor} if cursor else {})}
         page = api.get("/jobs", params=query).raise_for_status().json()
         yield from page["items"]
         cursor = page["next_cursor"]
@@ -231,15 +231,13 @@ class _Mix:
             await self._call("POST", f"{path}/logs", {**lease, "entries": [{"message": "a line", "sequence": 1}]})
         if self._chance.random() < 0.3:
             await self._call("POST", f"{path}/heartbeat", {**lease, "progress": 10})
-        call, more = self._chance.choices(
-            [
-                ("complete", {"result_data": {"big": 2**80}}),
-                ("fail", {"error_message": "again", "retry_after": 0}),
-                ("fail", {"error_message": "never", "retryable": False}),
-                ("release", {}),
-            ],
-            [85, 6, 6, 3],
-        )[0]
+        ends: list[tuple[str, dict[str, Any]]] = [
+            ("complete", {"result_data": {"big": 2**80}}),
+            ("fail", {"error_message": "again", "retry_after": 0}),
+            ("fail", {"error_message": "never", "retryable": False}),
+            ("release", {}),
+        ]
+        ((call, more),) = self._chance.choices(ends, [85, 6, 6, 3])
         status, answer = await self._call("POST", f"{path}/{call}", {**lease, **more})
         if status == 200 and answer["status"] in FINAL:
             self._ended[job["id"]].append(answer["status"])
@@ -267,12 +265,9 @@ class _Mix:
 
     async def _read(self) -> None:
         while self._making:
-            for path, query in [
-                ("/jobs", {"limit": 50}),
-                ("/jobs", {"status": "failed", "q": "many"}),
-                ("/workers", {}),
-            ]:
-                await self._call("GET", path, **query)
+            await self._call("GET", "/jobs", limit=50)
+            await self._call("GET", "/jobs", status="failed", q="many")
+            await self._call("GET", "/workers")
             if self._made:
                 await self._call("GET", f"/jobs/{self._chance.choice(self._made)}/logs")
 

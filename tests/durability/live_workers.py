@@ -62,15 +62,13 @@ def work(journal: IO[str], worker_id: str, line: Line) -> None:
 
 def end(journal: IO[str], line: Line, job: Any) -> None:
     lease = {"lease_token": job["lease_token"]}
-    call, more = random.choices(
-        [
-            ("complete", {"result_data": {"attempt": job["attempt"]}}),
-            ("fail", {"error_message": "again", "retry_after": 0}),
-            ("fail", {"error_message": "never", "retryable": False}),
-            ("release", {}),
-        ],
-        [80, 8, 8, 4],
-    )[0]
+    ends: list[tuple[str, dict[str, Any]]] = [
+        ("complete", {"result_data": {"attempt": job["attempt"]}}),
+        ("fail", {"error_message": "again", "retry_after": 0}),
+        ("fail", {"error_message": "never", "retryable": False}),
+        ("release", {}),
+    ]
+    ((call, more),) = random.choices(ends, [80, 8, 8, 4])
     if random.random() < 0.3:
         line.post(f"/jobs/{job['id']}/heartbeat", {**lease, "progress": 50})
     status, answer = line.post(f"/jobs/{job['id']}/{call}", {**lease, **more})
