@@ -234,7 +234,7 @@ def _add_create(parser: ArgumentParser) -> None:
 
 
 def _add_list(parser: ArgumentParser) -> None:
-    parser.add_argument("query", nargs="*", help="words in id, name, path and error")
+    parser.add_argument("query", nargs="*", help="a query, as on the jobs page and in the API")
     parser.add_argument("--status", action="append", choices=list(JobState), help="repeatable")
     for name in ("type", "worker", "tag", "run"):
         parser.add_argument(f"--{name}")
