@@ -17,6 +17,7 @@ from jobs_app.api import (
     failures,
     files,
     job_actions,
+    job_files,
     job_finding,
     job_statistics,
     jobs,
@@ -69,7 +70,7 @@ api = StrictApi(
 # Within a group fixed words come before ids: `jobs/export` is no job.
 for module in (
     *(me, projects, tokens, audit),
-    *(claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers),
+    *(claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers),
     *(storages, files, outbox),
     *(maintenance, quarantine),
 ):

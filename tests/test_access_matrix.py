@@ -18,7 +18,7 @@ from pytest_django import Settings
 from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
-from jobs_app.services import logins, people, tokens
+from jobs_app.services import logins, people, tokens, workspaces
 from storage_app.records.base import RecordStore
 from tests.factories import file_cast, job_cast, make_person, make_project, make_token
 
@@ -110,6 +110,11 @@ ROUTES = [
     Route("GET", f"{PROJECT}/views/<id>", READ),
     Route("PUT", f"{PROJECT}/views/<id>", WRITE, {"name": "ours", "shared": True}),
     Route("DELETE", f"{PROJECT}/views/<id>", WRITE),
+    Route("GET", f"{JOBS}/<id>/files", READ),
+    Route("GET", f"{JOBS}/<id>/files/<path:path>", READ),
+    Route("HEAD", f"{JOBS}/<id>/files/<path:path>", READ),
+    Route("PUT", f"{JOBS}/<id>/files/<path:path>", WRITE),
+    Route("DELETE", f"{JOBS}/<id>/files/<path:path>", WRITE),
     Route("GET", f"{PROJECT}/trash", READ),
     Route("POST", f"{PROJECT}/trash/<id>/restore", WRITE),
     Route("DELETE", f"{PROJECT}/trash/<id>", WRITE),
@@ -278,6 +283,7 @@ def world(
     note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
     jobs = job_cast(project)
+    workspaces.write(COMMAND, project.slug, jobs["pending"], "a.txt", [b"x"], 1)
     return World(project, other_project, member, token, invitation, set_aside, jobs, file_cast(project))
 
 

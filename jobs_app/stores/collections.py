@@ -3,6 +3,7 @@
 from typing import Final
 
 from jobs_app.stores.controls import CONTROLS
+from jobs_app.stores.departures import DEPARTURES
 from jobs_app.stores.failure_groups import FAILURE_GROUPS
 from jobs_app.stores.job_numbers import FACTS, SHEETS
 from jobs_app.stores.jobs import JOBS
@@ -20,4 +21,5 @@ COLLECTIONS: Final[tuple[Collection, ...]] = (
     FAILURE_GROUPS,
     OPERATIONS,
     SAVED_VIEWS,
+    DEPARTURES,
 )
