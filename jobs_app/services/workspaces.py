@@ -113,15 +113,6 @@ def remove(slug: str, id: str) -> None:
     _run(slug, id, lambda workspace: _emptied(workspace, "", f"Remove the files of job {id}, which is gone."))
 
 
-def remove_all(slug: str) -> None:
-    """Of every job, with their project."""
-
-    async def perform(storages: Storages) -> None:
-        await _emptied(storages.for_project(STORAGE, slug), FOLDER, f"Remove the files of all jobs of {slug}.")
-
-    file_storages.run(perform)
-
-
 def _run(slug: str, id: str, work: Callable[[StorageProvider], Awaitable[T]]) -> T:
     def within(storages: Storages) -> Awaitable[T]:
         return work(ScopedStorageProvider(storages.for_project(STORAGE, slug), f"{FOLDER}/{id}"))
