@@ -77,6 +77,7 @@ def test_every_answer_fits_its_schema_and_has_no_field_more(api: Api) -> None:
     check("DELETE", f"{P}/jobs/{{id}}", id=id)
     check("DELETE", f"{P}/trash/{{id}}", id=id)
     check("GET", f"{P}/retention")
+    check("GET", f"{P}/jobs/stats")
     check("GET", f"{P}/jobs/suggestions~q=sta")
     check("POST", f"{P}/jobs/actions/preview", {"filter": {}})
     check("POST", f"{P}/jobs/actions", {"action": "retry", "ids": [id]})
