@@ -2,10 +2,13 @@
 
 import asyncio
 import hashlib
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
+from storage_app.providers import StorageError
 from storage_app.providers.object.provider import ObjectStorageProvider
 from tests.storage.s3_keys import KEYS
 
@@ -18,30 +21,49 @@ async def zeros(size: int) -> AsyncIterator[bytes]:
 
 
 def memory(name: str) -> int:
-    """In KiB. What is mapped from files is left out: the system drops that when it likes."""
+    """In KiB."""
     status = Path("/proc/self/status").read_text()
     return int(status.split(f"{name}:")[1].split()[0])
 
 
 async def there_and_back(provider: ObjectStorageProvider, size: str) -> None:
     await provider.write_file("small", b"", "Warm up.")
-    idle, peak = memory("VmRSS"), 0
+    idle = memory("VmRSS")
     await provider.write_stream("big", zeros(int(size)), "Write.")
     hasher = hashlib.sha256()
     async with await provider.open_stream("big") as stream:
         async for piece in stream:
             hasher.update(piece)
-    peak = memory("VmHWM")
-    print(idle, peak, f"sha256:{hasher.hexdigest()}")
+    print(idle, memory("VmHWM"), f"sha256:{hasher.hexdigest()}")
 
 
 async def upload(provider: ObjectStorageProvider, key: str) -> None:
     await provider.write_stream(key, zeros(40 * len(PIECE)), "Write.")
 
 
+async def fork(provider: ObjectStorageProvider) -> None:
+    """Here, and from a process that already runs the client's threads."""
+    await provider.write_file("small", b"", "Start them.")
+    child = os.fork()
+    if child == 0:
+        try:
+            await provider.read_file("small")
+        except StorageError as error:
+            print(error.reason, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+DEEDS: Final[dict[str, Callable[..., Awaitable[None]]]] = {
+    "there_and_back": there_and_back,
+    "upload": upload,
+    "fork": fork,
+}
+
+
 async def main(address: str, bucket: str, what: str, *rest: str) -> None:
     async with ObjectStorageProvider(bucket, endpoint=address, **KEYS) as provider:
-        await {"there_and_back": there_and_back, "upload": upload}[what](provider, *rest)
+        await DEEDS[what](provider, *rest)
 
 
 if __name__ == "__main__":

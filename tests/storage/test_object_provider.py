@@ -392,6 +392,10 @@ class TestSizesAndKills:
         assert s3.client.head_object(Bucket=files, Key="big")["ContentLength"] == size
         assert int(peak) - int(idle) < 100 * 1024, "KiB over an idle process"
 
+    async def test_a_child_of_a_fork_is_told_so_instead_of_waiting_for_ever(self, s3: S3, files: str) -> None:
+        done = await asyncio.to_thread(_child, s3, files, "fork")
+        assert done.stdout.strip() == "forked"
+
     async def test_a_kill_in_an_upload_leaves_nothing_visible(self, s3: S3, files: str, between: Interference) -> None:
         s3.put(files, "kept", b"before")
         for key in ("kept", "new"):

@@ -4,6 +4,7 @@ An object carries the SHA-256 of its content and the name of the commit that wro
 content changed, and nothing of what it is. Content that others put there is hashed once for each ETag.
 """
 
+import os
 import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -17,7 +18,7 @@ from storage_app.providers import errors
 from storage_app.providers.errors import StorageError, StorageErrorCode
 from storage_app.providers.object import addresses
 from storage_app.providers.object.bodies import LARGE, Body
-from storage_app.providers.object.faults import RAISED, translated, unusable_options
+from storage_app.providers.object.faults import RAISED, forked, translated, unusable_options
 from storage_app.providers.streams import PIECE
 
 if TYPE_CHECKING:
@@ -165,10 +166,20 @@ class Bucket:
     def _open(self) -> "ObjectStore":
         if self._store is None:
             raise errors.closed()
+        refuse_in_a_child()
         return self._store
 
     def _patient(self, size: int) -> "ObjectStore":
         return addresses.opened(self._options, self._timeout + size / SLOWEST)
+
+
+def refuse_in_a_child() -> None:
+    """The client's threads belong to the process that used it first; in a child made by fork a call would never end."""
+    global _used_by
+    if _used_by is None:
+        _used_by = os.getpid()
+    if _used_by != os.getpid():
+        raise forked()
 
 
 async def _called(path: str | None, call: Awaitable[T]) -> T:
@@ -210,4 +221,5 @@ def _key(meta: "ObjectMeta") -> tuple[str, str | None]:
 
 # What no path names, so that the look costs least and stumbles over nothing.
 _NOBODYS: Final = ".holdfast"
+_used_by: int | None = None
 _DIGEST: Final = re.compile("[0-9a-f]{64}")

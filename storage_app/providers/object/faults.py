@@ -48,6 +48,11 @@ def no_bucket() -> StorageError:
     return _fault(StorageErrorCode.INTERNAL_ERROR, "There is no such bucket.", None, "no_bucket")
 
 
+def forked() -> StorageError:
+    message = "An object store cannot be used in a process that was forked from one that uses it."
+    return _fault(StorageErrorCode.INTERNAL_ERROR, message, None, "forked")
+
+
 def unusable_options() -> StorageError:
     """Said before anything is asked, such as of a service account's key that is no JSON."""
     message = "The client of the object store takes neither these keys nor those of the machine."
