@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_PARTS: Final = 9_000  # S3 allows 10,000
-PARTS_AT_ONCE: Final = 4
+PART: Final = 5 * 1024 * 1024  # the least that S3 takes
+PARTS_AT_ONCE: Final = 4  # all of them lie in memory
 SLOWEST: Final = 256 * 1024  # bytes a second: while a large piece goes out the server is silent
 MOST_KNOWN: Final = 10_000
 
@@ -149,7 +150,7 @@ class Bucket:
         if body.size > LARGE and mode == "overwrite":
             await _called(path, obstore.put_async(
                 self._open, path, body.source, attributes=attributes, use_multipart=True,
-                chunk_size=max(LARGE, body.size // MOST_PARTS), max_concurrency=PARTS_AT_ONCE,
+                chunk_size=max(PART, body.size // MOST_PARTS), max_concurrency=PARTS_AT_ONCE,
             ))  # fmt: skip
             return
         store = self._open if body.size <= LARGE else self._patient(body.size)

@@ -1,16 +1,16 @@
-"""A process of its own for tests of memory and of kills: python -m tests.storage.object_child ADDRESS BUCKET WHAT …"""
+"""A process of its own for tests of memory and of kills: python -m tests.storage.provider_child DEFINITION WHAT …"""
 
 import asyncio
 import hashlib
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from storage_app.providers import StorageError
-from storage_app.providers.object.provider import ObjectStorageProvider
-from tests.storage.s3_keys import KEYS
+from storage_app.providers import StorageError, StorageProvider
+from storage_app.providers.factory import Storages
 
 PIECE = bytes(1024 * 1024)
 
@@ -26,7 +26,7 @@ def memory(name: str) -> int:
     return int(status.split(f"{name}:")[1].split()[0])
 
 
-async def there_and_back(provider: ObjectStorageProvider, size: str) -> None:
+async def there_and_back(provider: StorageProvider, size: str) -> None:
     await provider.write_file("small", b"", "Warm up.")
     idle = memory("VmRSS")
     await provider.write_stream("big", zeros(int(size)), "Write.")
@@ -37,11 +37,11 @@ async def there_and_back(provider: ObjectStorageProvider, size: str) -> None:
     print(idle, memory("VmHWM"), f"sha256:{hasher.hexdigest()}")
 
 
-async def upload(provider: ObjectStorageProvider, key: str) -> None:
+async def upload(provider: StorageProvider, key: str) -> None:
     await provider.write_stream(key, zeros(40 * len(PIECE)), "Write.")
 
 
-async def fork(provider: ObjectStorageProvider) -> None:
+async def fork(provider: StorageProvider) -> None:
     """Here, and from a process that already runs the client's threads."""
     await provider.write_file("small", b"", "Start them.")
     child = os.fork()
@@ -61,9 +61,11 @@ DEEDS: Final[dict[str, Callable[..., Awaitable[None]]]] = {
 }
 
 
-async def main(address: str, bucket: str, what: str, *rest: str) -> None:
-    async with ObjectStorageProvider(bucket, endpoint=address, **KEYS) as provider:
-        await DEEDS[what](provider, *rest)
+async def main(definition: str, what: str, *rest: str) -> None:
+    """The definition is as in the settings, as JSON."""
+    storages = Storages({"default": json.loads(definition)})
+    await DEEDS[what](storages.get("default"), *rest)
+    await storages.close()
 
 
 if __name__ == "__main__":
