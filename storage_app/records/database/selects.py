@@ -102,19 +102,12 @@ class Search:
     def _best_index(self, terms: Terms) -> Path:
         """The index that gives the order with most fields fixed in front of it."""
         fixed = self.narrowed.fixed
-        turned = tuple((name, not down) for name, down in terms)
-        best: tuple[int, TableIndex] | None = None
-        for index in self.layout.indexes:
-            length = len(index.terms) - len(terms)
-            if length < 0 or (best is not None and length <= best[0]):
-                continue
-            if index.terms[length:] in (terms, turned) and all(name in fixed for name, _ in index.terms[:length]):
-                best = length, index
+        best = self.layout.index_for(terms, fixed.keys())
         if best is None:
             covers = terms == (("id", terms[0][1]),) and not self.narrowed.expressions
             return Path(covers=covers)
-        index = best[1]
-        front = [name for name, _ in index.terms[: best[0]]]
+        index, length = best
+        front = [name for name, _ in index.terms[:length]]
         combinations = list(product(*(fixed[name].values or () for name in front)))
         if not combinations or len(combinations) > _MOST_PARTS:
             return Path()

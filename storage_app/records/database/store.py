@@ -169,7 +169,7 @@ class DatabaseRecordStore(RecordStore):
         limit: int,
         durability: Durability,
     ) -> list[Record]:
-        where = self._layout(collection).compiled(conditions)
+        where = query.compiled(collection, conditions)
 
         def claim(work: Work, transaction: Transaction) -> list[Record]:
             search = self._search(project, collection, where, terms, transaction.dialect.skip_locked)
