@@ -12,4 +12,5 @@ import "./palette.js";
 import "./keyboard.js";
 import "./live.js";
 import "./log.js";
+import "./uploads.js";
 import "./connection.js";
