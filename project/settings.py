@@ -155,5 +155,7 @@ except (sqlite3.Error, OSError) as error:
 BODY_LIMIT = 10 * 1024 * 1024
 BODY_LIMITS = {
     r"/api/v1/projects/[^/]+/(storages|jobs)/[^/]+/files/": 1024 * 1024 * 1024,
+    # the form without scripts; with them each file goes to the API
+    r"/p/[^/]+/documents/[^/]+/upload/": 100 * 1024 * 1024,
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT

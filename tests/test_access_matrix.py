@@ -50,12 +50,19 @@ class Route:
         return self.path.startswith("api/")
 
 
-QUERIES = {"DELETE /api/v1/projects/<p>": "?confirm=alpha", "GET /live/": "?topics=/maintenance"}
+QUERIES = {
+    "DELETE /api/v1/projects/<p>": "?confirm=alpha",
+    "GET /live/": "?topics=/maintenance",
+    "GET /p/<slug:slug>/documents/<slug:storage>/file/": "?path=a.txt",
+    "GET /p/<slug:slug>/documents/<slug:storage>/image/": "?path=picture.png",
+    "POST /p/<slug:slug>/documents/<slug:storage>/edit/": "?path=new.txt",
+}
 V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
 JOBS = f"{PROJECT}/jobs"
 STORAGE = f"{PROJECT}/storages/<s>"
 PAGE = "p/<slug:slug>/"
+FILES = f"{PAGE}documents/<slug:storage>/"
 LEASE = "the token of the one lease"
 ROUTES = [
     Route("GET", f"{V1}/me", TOKEN_HOLDER),
@@ -202,6 +209,19 @@ ROUTES = [
     Route("GET", f"{PAGE}pauses/", READ),
     Route("POST", f"{PAGE}pauses/", WRITE, {"reason": "a new disk"}),
     Route("POST", f"{PAGE}pauses/resume/", WRITE, {"content_type": "pdf"}),
+    Route("GET", f"{PAGE}documents/", READ),
+    Route("GET", FILES, READ),
+    Route("GET", f"{FILES}file/", READ),
+    Route("GET", f"{FILES}image/", READ),
+    Route("GET", f"{FILES}new/", WRITE),
+    Route("POST", f"{FILES}edit/", WRITE, {"text": "x"}),
+    Route("POST", f"{FILES}upload/", WRITE),
+    Route("POST", f"{FILES}delete/", WRITE, {"path": "a.txt"}),
+    Route("POST", f"{FILES}rename/", WRITE, {"path": "a.txt", "to": "d.txt"}),
+    Route("GET", f"{FILES}outbox/", READ),
+    Route("POST", f"{FILES}outbox/flush/", WRITE),
+    Route("POST", f"{FILES}outbox/<int:id>/retry/", WRITE),
+    Route("POST", f"{FILES}outbox/<int:id>/discard/", WRITE),
     Route("GET", f"{PAGE}settings/", READ),
     Route("POST", f"{PAGE}settings/", ADMIN, {"name": "x"}),
     Route("POST", f"{PAGE}settings/delete/", ADMIN, {"confirm": "alpha"}),
@@ -215,6 +235,7 @@ ROUTES = [
     Route("POST", f"{PAGE}settings/tokens/<int:token_id>/rotate/", ADMIN),
     Route("GET", f"{PAGE}settings/audit/", ADMIN),
     Route("GET", f"{PAGE}storages/", READ),
+    Route("POST", f"{PAGE}storages/<slug:storage>/test/", WRITE),
     Route("GET", f"{PAGE}storages/quarantine/", ADMIN),
     Route("POST", f"{PAGE}storages/quarantine/<name>/restore/", ADMIN, {"text": "{}"}),
     Route("POST", f"{PAGE}storages/quarantine/<name>/discard/", ADMIN),
@@ -309,6 +330,8 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<slug:name>": "index",
         "<path:path>": "a.txt",
         "<s>": "default",
+        "<slug:storage>": "default",
+        "<int:id>": world.changes["parked"],
         "<id>": world.id_for(route),
         "<name>": name,
     }
