@@ -2,9 +2,12 @@
 
 from typing import Final
 
+from jobs_app.stores.artifacts import ARTIFACTS, CONTENTS
 from jobs_app.stores.controls import CONTROLS
+from jobs_app.stores.documents import DOCUMENTS
 from jobs_app.stores.jobs import JOBS
+from jobs_app.stores.runs import RUNS
 from jobs_app.stores.workers import WORKERS
 from storage_app.records.declarations import Collection
 
-COLLECTIONS: Final[tuple[Collection, ...]] = (JOBS, WORKERS, CONTROLS)
+COLLECTIONS: Final[tuple[Collection, ...]] = (JOBS, WORKERS, CONTROLS, RUNS, DOCUMENTS, ARTIFACTS, CONTENTS)
