@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, retention
+from jobs_app.services import clean_up, expiry, health, retention, run_steps
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -28,6 +28,13 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(days=1),
             limit=timedelta(minutes=15),
             run=retention.run,
+        ),
+        MaintenanceTask(
+            "runs",
+            "Goes on with runs that are being started, and cancels the jobs of those that were cancelled.",
+            every=timedelta(seconds=2),
+            limit=timedelta(seconds=20),
+            run=run_steps.run,
         ),
         MaintenanceTask(
             "health",

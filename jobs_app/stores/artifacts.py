@@ -1,8 +1,11 @@
 """Artifacts as records, and which contents are the same under hashes of different kinds."""
 
+import hashlib
+import json
 from typing import Any, Final
 
 from jobs_app.domain.artifact import Artifact
+from jobs_app.stores.noun_records import Noun
 from jobs_app.stores.values import by_in, by_out, known_time, mapping, number, optional_text, text, time_out
 from storage_app.records.base import RecordStore
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
@@ -17,6 +20,7 @@ ARTIFACTS: Final = Collection(
         Field("job_id", Kind.TEXT),
         Field("fingerprint", Kind.TEXT),
         Field("content_hash", Kind.TEXT),
+        Field("place", Kind.TEXT, unique=True),  # makes the same report, sent again, one artifact
     ),
     orders=tuple(
         Order(("id",), within=(name,)) for name in ("run_id", "document_id", "job_id", "fingerprint", "content_hash")
@@ -24,6 +28,12 @@ ARTIFACTS: Final = Collection(
 )
 # A hash of another kind, by name, and the content's SHA-256: worked out once, remembered for good.
 CONTENTS: Final = Collection("contents", ids=Ids.GIVEN)
+
+
+def place_of(artifact: Artifact) -> str:
+    parts = (artifact.document_id, artifact.job_id, artifact.attempt, artifact.output, artifact.storage, artifact.path)
+    written = json.dumps([*parts, artifact.content_hash, artifact.fingerprint])
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def to_document(artifact: Artifact) -> dict[str, Any]:
@@ -43,6 +53,7 @@ def to_document(artifact: Artifact) -> dict[str, Any]:
         "created_at": time_out(artifact.created_at),
         "created_by": by_out(artifact.created_by),
         "deferred": artifact.deferred,
+        "place": place_of(artifact),
     }
 
 
@@ -67,6 +78,9 @@ def from_record(record: Record) -> Artifact:
         created_by=by_in(document["created_by"]),
         deferred=bool(document["deferred"]),
     )
+
+
+ARTIFACT: Final = Noun("artifact", ARTIFACTS, from_record, to_document)
 
 
 def remember_content(store: RecordStore, project: str, known: dict[str, str]) -> None:

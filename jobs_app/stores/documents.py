@@ -4,6 +4,7 @@ import hashlib
 from typing import Any, Final
 
 from jobs_app.domain.document import Document, Plan, Why
+from jobs_app.stores.noun_records import Noun
 from jobs_app.stores.values import known_time, mapping, number, optional_text, text, texts, time_out
 from storage_app.records.declarations import Collection, Field, Kind, Order
 from storage_app.records.operations import Record
@@ -72,3 +73,6 @@ def from_record(record: Record) -> Document:
         served_by=texts(document["served_by"]),
         seen_hash=optional_text(document["seen_hash"]),
     )
+
+
+DOCUMENT: Final = Noun("document", DOCUMENTS, from_record, to_document)

@@ -76,6 +76,12 @@ class JobRecords:
             page = self._store.query(self._project, JOBS.name, conditions, order=order, limit=limit, cursor=cursor)
         return JobPage(self._readable(page.records), page.next_cursor, page.previous_cursor)
 
+    def states(self, ids: Sequence[str]) -> dict[str, JobState]:
+        """Of those that are there and not in the trash; at most 1,000."""
+        with translated():
+            records = self._store.get_many(self._project, JOBS.name, ids)
+        return {job.id: job.status for job in self._readable(records) if job.trashed is None}
+
     def create(self, new: Sequence[NewJob], make: Make) -> list[Job]:
         """All or none, in the order given. The store's AlreadyExistsError where an ingestion id is taken."""
         operations: list[Operation] = []

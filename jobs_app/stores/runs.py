@@ -3,11 +3,10 @@
 from typing import Any, Final
 
 from jobs_app.domain.run import Phase, Run, Start
+from jobs_app.stores.noun_records import Noun
 from jobs_app.stores.values import by_in, by_out, known_time, mapping, number, optional_text, text, texts, time_out
 from storage_app.records.declarations import Collection, Field, Kind, Order
 from storage_app.records.operations import Record
-
-DELETED: Final = "deleted"  # what is left of a run that was deleted: its name, and who did it
 
 RUNS: Final = Collection(
     "runs",
@@ -61,6 +60,9 @@ def from_record(record: Record) -> Run:
         cancelled_by=by_in(document["cancelled_by"]) if document["cancelled_by"] is not None else None,
         cloned_from=optional_text(document["cloned_from"]),
     )
+
+
+RUN: Final = Noun("run", RUNS, from_record, to_document)
 
 
 def _start_out(start: Start | None) -> dict[str, Any] | None:
