@@ -11,7 +11,21 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from jobs_app.api import audit, claims, jobs, logs, maintenance, me, projects, quarantine, tokens, workers
+from jobs_app.api import (
+    audit,
+    claims,
+    files,
+    jobs,
+    logs,
+    maintenance,
+    me,
+    outbox,
+    projects,
+    quarantine,
+    storages,
+    tokens,
+    workers,
+)
 from jobs_app.api.authentication import AUTH
 from jobs_app.errors import InvalidError, RefusedError
 from project import frame, openapi, problems
@@ -47,7 +61,12 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-for module in (me, projects, tokens, audit, claims, jobs, logs, workers, maintenance, quarantine):
+for module in (
+    *(me, projects, tokens, audit),
+    *(claims, jobs, logs, workers),
+    *(storages, files, outbox),
+    *(maintenance, quarantine),
+):
     api.add_router("", module.router)
 
 

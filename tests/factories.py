@@ -14,9 +14,10 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import Failure
 from jobs_app.domain.new_job import NewJob
 from jobs_app.models import Membership, Project
-from jobs_app.services import access, claims, jobs, pauses, tokens
+from jobs_app.services import access, claims, files, jobs, outbox, pauses, tokens
 from jobs_app.services.claims import Claimed, ClaimRequest
 from jobs_app.stores.job_records import JobRecords
+from storage_app import file_storages
 from storage_app.records.configured import record_store
 
 PASSWORD = "correct horse battery"
@@ -84,6 +85,22 @@ def job_in(project: Project, state: JobState, **fields: Any) -> Job:
 
             return records.change(job.id, end)
     return claimed.job
+
+
+def file_cast(project: Project) -> dict[str, str]:
+    """The ids of a change for everything that can be done to one; and files to read. The storage keeps versions."""
+    slug = project.slug
+    files.write(COMMAND, slug, "default", "a.txt", b"0123456789")
+    expected = files.info(COMMAND, slug, "default", "a.txt").sha
+    files.write(COMMAND, slug, "default", "a.txt", b"refused", expected_sha=expected, deferred=True)
+    file_storages.run(lambda storages: storages.for_project("default", slug).write_file("a.txt", b"theirs", "Theirs"))
+    outbox.flush(COMMAND, slug, "default")
+    files.write(COMMAND, slug, "default", "b.txt", b"sent", deferred=True)
+    outbox.flush(COMMAND, slug, "default")
+    files.write(COMMAND, slug, "default", "c.txt", b"waits", deferred=True)
+    parked, waiting = outbox.pending(COMMAND, slug, "default")
+    assert (parked.state, waiting.state) == ("parked", "waiting")
+    return {"parked": str(parked.pk), "waiting": str(waiting.pk)}
 
 
 def job_cast(project: Project) -> dict[str, str]:

@@ -13,13 +13,14 @@ from django.contrib.auth.models import User
 from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLResolver, get_resolver
+from pytest_django import Settings
 
 from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
 from jobs_app.services import logins, people, tokens
 from storage_app.records.base import RecordStore
-from tests.factories import job_cast, make_person, make_project, make_token
+from tests.factories import file_cast, job_cast, make_person, make_project, make_token
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +54,7 @@ QUERIES = {"DELETE /api/v1/projects/<p>": "?confirm=alpha", "GET /live/": "?topi
 V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
 JOBS = f"{PROJECT}/jobs"
+STORAGE = f"{PROJECT}/storages/<s>"
 PAGE = "p/<slug:slug>/"
 LEASE = "the token of the one lease"
 ROUTES = [
@@ -101,6 +103,22 @@ ROUTES = [
     Route("GET", f"{PROJECT}/pauses", READ),
     Route("POST", f"{PROJECT}/pauses", WRITE, {"reason": "x"}),
     Route("DELETE", f"{PROJECT}/pauses", WRITE),
+    Route("GET", f"{V1}/storages", TOKEN_HOLDER),
+    Route("GET", f"{PROJECT}/storages", READ),
+    Route("POST", f"{STORAGE}/test", WRITE),
+    Route("GET", f"{STORAGE}/files", READ),
+    Route("GET", f"{STORAGE}/files/<path:path>", READ),
+    Route("HEAD", f"{STORAGE}/files/<path:path>", READ),
+    Route("PUT", f"{STORAGE}/files/<path:path>", WRITE),
+    Route("DELETE", f"{STORAGE}/files/<path:path>", WRITE),
+    Route("POST", f"{STORAGE}/batch", WRITE, {"deletes": ["a.txt"]}),
+    Route("GET", f"{STORAGE}/versions/<path:path>", READ),
+    Route("GET", f"{STORAGE}/pending", READ),
+    Route("GET", f"{STORAGE}/pending/sent", READ),
+    Route("POST", f"{STORAGE}/pending/flush", WRITE),
+    Route("GET", f"{STORAGE}/pending/<id>", READ),
+    Route("POST", f"{STORAGE}/pending/<id>", WRITE),
+    Route("DELETE", f"{STORAGE}/pending/<id>", WRITE),
     Route("GET", f"{V1}/maintenance/tasks", TOKEN_HOLDER),
     Route("POST", f"{V1}/maintenance/tasks/<name>/run", SERVER),
     Route("GET", f"{V1}/maintenance/history", TOKEN_HOLDER),
@@ -190,6 +208,14 @@ class World:
     invitation: str
     set_aside: str
     jobs: dict[str, str]  # ids by what can be done to them
+    changes: dict[str, str]  # likewise, of files
+
+    def id_for(self, route: Route) -> str:
+        if "quarantine" in route.path:
+            return f"{self.project.slug}.{self.set_aside}"
+        if "pending" in route.path:
+            return self.changes["parked" if route.method == "POST" else "waiting"]
+        return self.job_for(route)
 
     def job_for(self, route: Route) -> str:
         verb = route.path.rpartition("/")[2]
@@ -201,8 +227,13 @@ class World:
 
 @pytest.fixture
 def world(
-    project: Project, other_project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    other_project: Project,
+    memory_store: RecordStore,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
 ) -> World:
+    settings.FILE_STORAGES = {"default": {"provider": "memory"}}
     monkeypatch.setattr(lease, "new_token", lambda: LEASE)
     member = make_person("eve", roles={project: Role.VIEWER})
     make_person("anna", roles={project: Role.ADMIN})
@@ -210,7 +241,8 @@ def world(
     _, invitation = people.invite(COMMAND, "newcomer")
     note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
-    return World(project, other_project, member, token, invitation, set_aside, job_cast(project))
+    jobs = job_cast(project)
+    return World(project, other_project, member, token, invitation, set_aside, jobs, file_cast(project))
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:
@@ -229,7 +261,9 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<uid>": uid,
         "<token>": secret,
         "<slug:name>": "index",
-        "<id>": f"{world.project.slug}.{world.set_aside}" if "quarantine" in route.path else world.job_for(route),
+        "<path:path>": "a.txt",
+        "<s>": "default",
+        "<id>": world.id_for(route),
         "<name>": name,
     }
     path = route.path
@@ -342,7 +376,7 @@ def test_every_route_is_in_the_table() -> None:
 
 def test_every_method_of_the_api_is_in_the_table() -> None:
     served = {
-        f"{method.upper()} {path}".replace("{", "<").replace("}", ">")
+        f"{method.upper()} {path}".replace("{path}", "<path:path>").replace("{", "<").replace("}", ">")
         for path, operations in Client().get("/api/v1/openapi.json").json()["paths"].items()
         for method in operations
     }

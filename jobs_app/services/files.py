@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from jobs_app.domain.access import Actor, Scope
-from jobs_app.errors import BusyError
+from jobs_app.errors import BusyError, ContentTooLargeError
 from jobs_app.models import Project
 from jobs_app.services import access, audit, changes
 from jobs_app.services.storages import audit_target, defined_for
@@ -23,13 +23,15 @@ from storage_app.providers import (
     StorageCommit,
     StorageFile,
     StorageFileInfo,
+    StorageProvider,
     StorageStream,
     StorageVersion,
 )
 
 NOUN = "files"  # of the live topic
 MOST_PATHS_AUDITED = 20
-LONGEST_MESSAGE = 2000
+LARGEST_AT_ONCE = 1024 * 1024
+DELETED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,24 @@ def write_pieces(
     *,
     overwrite: bool = True,
     expected_sha: str | None = None,
+    deferred: bool = False,
 ) -> Written:
-    """As `write`, for content that should not lie in memory whole; at once, never deferred."""
+    """As `write`, for content of `size` bytes that should not lie in memory whole. What is deferred has to."""
+    if deferred and size > pending.LARGEST_FILE:
+        raise ContentTooLargeError(f"A deferred file may have {pending.LARGEST_FILE} bytes at most; write it at once.")
+    if deferred or size <= LARGEST_AT_ONCE:
+        content = b"".join(pieces)
+        return write(
+            actor,
+            slug,
+            storage,
+            path,
+            content,
+            message,
+            overwrite=overwrite,
+            expected_sha=expected_sha,
+            deferred=deferred,
+        )
     project, view = _to_write(actor, slug, storage)
     created = _is_new(view, path, overwrite, expected_sha)
     said = message or f"Write {path}"
@@ -179,6 +197,22 @@ def batch(
     action = "file.delete" if all(isinstance(change, FileDelete) for change in wanted) else "file.write"
     _written(actor, project, view, commit, action, [change.path for change in wanted])
     return Written(commit)
+
+
+def remove_all(slug: str) -> None:
+    """What a project that goes has in the storages that it shares with others, and what it wanted sent. A storage of
+    its own is the settings' to take away.
+    """
+    flushing.forget_project(slug)
+    for each in file_storages.defined():
+        if each.project is None:
+            file_storages.run(lambda storages, alias=each.alias: _emptied(storages.for_project(alias, slug)))  # type: ignore[misc]  # bound now
+
+
+async def _emptied(provider: StorageProvider) -> None:
+    found = [info.path for info in await provider.list_files(recursive=True)]
+    for start in range(0, len(found), DELETED_AT_ONCE):
+        await provider.delete_files_batch(found[start : start + DELETED_AT_ONCE], "Delete the project")
 
 
 def _view(actor: Actor, slug: str, storage: str) -> PendingView:

@@ -1,5 +1,6 @@
 """The outbox of a project: what waits, what was sent in which commit, what is parked; send now, retry, discard."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +17,7 @@ from jobs_app.services.storages import audit_target, defined_for
 from storage_app import file_storages
 from storage_app.outbox import batches, flushing
 from storage_app.outbox import pending as pending_changes
-from storage_app.outbox.flushing import Flushed, Queue
+from storage_app.outbox.flushing import Queue
 from storage_app.outbox.tables import PendingChange, PendingState, SentBatch
 
 
@@ -27,6 +28,15 @@ class OutboxState:
     storage: str
     queue: Queue
     next_send_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """What went out, and what is left. `busy`: another process is sending, and takes what was asked for with it."""
+
+    sent: Sequence[SentBatch]
+    busy: bool
+    state: OutboxState
 
 
 def state(actor: Actor, slug: str, storage: str) -> OutboxState:
@@ -58,15 +68,15 @@ def change(actor: Actor, slug: str, storage: str, id: int) -> PendingChange:
     return _change(project, alias, id)
 
 
-def flush(actor: Actor, slug: str, storage: str) -> Flushed:
-    """Sends what waits, now. Where the storage does not answer, the reason is in `state`."""
+def flush(actor: Actor, slug: str, storage: str) -> Flush:
+    """Sends what waits, now. Where the storage does not take it, `state` says why."""
     project, alias = _place(actor, slug, storage, Scope.WRITE)
     flushed = flushing.flush(alias, project.slug)
     with transaction.atomic():
         detail = {"batches": len(flushed.sent), "commits": [batch.commit for batch in flushed.sent][:20]}
         audit.record(actor, "outbox.flush", audit.Target("storage", alias, alias), project=project, detail=detail)
         changes.touch(changes.project_topic(project.slug, NOUN))
-    return flushed
+    return Flush(flushed.sent, flushed.busy, _state(alias, project.slug))
 
 
 def retry(actor: Actor, slug: str, storage: str, id: int) -> PendingChange:
@@ -93,6 +103,11 @@ def discard(actor: Actor, slug: str, storage: str, id: int) -> None:
 def parked(slug: str) -> int:
     """In all storages of a project, for the banner."""
     return PendingChange.objects.filter(project=slug, state=PendingState.PARKED).count()
+
+
+def totals() -> dict[str, dict[str, int]]:
+    """Changes by storage and state, for metrics."""
+    return flushing.totals()
 
 
 def run(deadline: Deadline) -> Counts:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from jobs_app.domain.access import Actor, Scope
@@ -97,15 +97,17 @@ def check_all(deadline: Deadline) -> Counts:
     return {"checked": len(found), "failing": len(failing)}
 
 
-def reports() -> list[Report]:
-    """One for each storage, for `/readyz`: from the last look while that is young, else asked now."""
+def report() -> Report:
+    """For `/readyz`: from the last look while that is young, else asked now. Says to anybody no more than which."""
     aliases = [each.alias for each in file_storages.defined()]
-    known = {alias: health for alias, health in _kept(aliases).items() if _is_fresh(health)}
-    if missing := [alias for alias in aliases if alias not in known]:
-        asked = file_storages.health(CHECK_SECONDS)
-        _keep({alias: asked[alias] for alias in missing})
-        known |= _kept(missing)
-    return [Report(f"storage {alias}", _reason(known[alias])) for alias in aliases]
+    try:
+        known = _known(aliases)
+    except DatabaseError:  # which its own report tells
+        known = {alias: bool(health) for alias, health in file_storages.health(CHECK_SECONDS).items()}
+    failing = sorted(alias for alias, healthy in known.items() if not healthy)
+    if not failing:
+        return Report("storages")
+    return Report("storages", f"{', '.join(failing)}: not reachable, or no writes are taken; the log says why.")
 
 
 def unhealthy(actor: Actor, slug: str) -> list[StorageState]:
@@ -185,12 +187,15 @@ def _kept(aliases: list[str]) -> dict[str, Health]:
     }
 
 
-def _is_fresh(health: Health) -> bool:
-    return abs(timezone.now() - health.checked_at) < STALE_AFTER
-
-
-def _reason(health: Health) -> str:
-    return "" if health.healthy else health.message or "The storage is not healthy."
+def _known(aliases: list[str]) -> dict[str, bool]:
+    kept = _kept(aliases)
+    now = timezone.now()
+    known = {alias: health.healthy for alias, health in kept.items() if abs(now - health.checked_at) < STALE_AFTER}
+    if missing := [alias for alias in aliases if alias not in known]:
+        asked = file_storages.health(CHECK_SECONDS)
+        _keep({alias: asked[alias] for alias in missing})
+        known |= {alias: bool(asked[alias]) for alias in missing}
+    return known
 
 
 def audit_target(storage: str, path: str) -> audit.Target:

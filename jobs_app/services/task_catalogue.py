@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, retention, run_steps
+from jobs_app.services import clean_up, expiry, health, outbox, retention, run_steps, storages
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -38,10 +38,24 @@ TASKS: dict[str, MaintenanceTask] = {
         ),
         MaintenanceTask(
             "health",
-            "Asks the database, the queue and every storage whether they answer.",
+            "Looks whether the database, the queue and every storage answer.",
             every=timedelta(minutes=1),
             limit=timedelta(seconds=30),
             run=health.run,
+        ),
+        MaintenanceTask(
+            "outbox",
+            "Sends the file changes that wait, as one commit for each storage and project.",
+            every=timedelta(seconds=10),
+            limit=timedelta(seconds=60),
+            run=outbox.run,
+        ),
+        MaintenanceTask(
+            "storages",
+            "Asks every file storage whether it answers and takes writes.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=30),
+            run=storages.check_all,
         ),
     )
 }

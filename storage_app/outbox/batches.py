@@ -30,7 +30,7 @@ class Due:
 
 def open_batch(alias: str) -> SentBatch | None:
     """One that was begun and whose end is not known."""
-    return SentBatch.objects.filter(alias=alias, ended_at=None).order_by("begun_at", "id").first()
+    return SentBatch.objects.filter(alias=alias, ended_at=None).order_by("id").first()
 
 
 def due(alias: str, now: datetime) -> list[str]:
@@ -58,7 +58,7 @@ def form(lease: Lease, project: str) -> SentBatch | None:
         if not chosen:
             return None
         batch = SentBatch.objects.create(
-            id=uuid.uuid4(), alias=lease.alias, project=project, message="", begun_at=timezone.now()
+            mark=uuid.uuid4(), alias=lease.alias, project=project, message="", begun_at=timezone.now()
         )
         changes = {"state": PendingState.SENDING, "batch": batch, "looked": False, "before": None}
         waiting.filter(id__in=chosen).update(**changes)
@@ -125,7 +125,7 @@ def pause(
 
 def sent(alias: str, project: str) -> QuerySet[SentBatch]:
     """What went out, the latest first."""
-    return SentBatch.objects.filter(alias=alias, project=project, ended_at__isnull=False).order_by("-ended_at", "-id")
+    return SentBatch.objects.filter(alias=alias, project=project, ended_at__isnull=False).order_by("-id")
 
 
 def forget_old(now: datetime) -> int:

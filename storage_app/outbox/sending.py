@@ -56,7 +56,7 @@ def _send_by_id(lease: Lease, batch: SentBatch, rows: Sequence[PendingChange]) -
     commit = _run(
         lease.alias,
         batch.project,
-        lambda it: it.apply_batch_once(changes, batch.message, batch_id=str(batch.id), since=batch.begun_at),
+        lambda it: it.apply_batch_once(changes, batch.message, batch_id=str(batch.mark), since=batch.begun_at),
     )
     batches.finish(lease, batch, rows, commit.sha)
 

@@ -21,9 +21,9 @@ class PendingAction(models.TextChoices):
 
 
 class SentBatch(models.Model):
-    """What went, or goes, out as one commit. The id is the commit's mark where the storage can carry one."""
+    """What went, or goes, out as one commit. `mark` stands in the commit, where the storage can carry one."""
 
-    id = models.UUIDField(primary_key=True, editable=False)
+    mark = models.UUIDField(unique=True, editable=False)
     alias = models.CharField(max_length=64)
     project = models.CharField(max_length=63)
     message = models.TextField()
@@ -35,12 +35,12 @@ class SentBatch(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["alias", "project", "-ended_at"], name="outbox_batches_sent"),
+            models.Index(fields=["alias", "project", "-id"], name="outbox_batches_sent"),
             models.Index(fields=["alias"], condition=models.Q(ended_at=None), name="outbox_batches_open"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.alias}: {self.id}"
+        return f"{self.alias}: {self.mark}"
 
 
 class PendingChange(models.Model):

@@ -8,13 +8,14 @@ from typing import Any
 
 import jsonschema
 import pytest
+from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project
 from jobs_app.services import maintenance, quarantine, tokens
 from storage_app.records.base import RecordStore
 from tests.api.client import Answer, Api
-from tests.factories import job_cast, make_person, make_project, make_token
+from tests.factories import file_cast, job_cast, make_person, make_project, make_token
 
 pytestmark = pytest.mark.django_db
 DESCRIBED = ("ETag", "Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-ID")
@@ -35,7 +36,13 @@ KEY = (("Idempotency-Key", "k1"),)
 JOBS = "/projects/alpha/jobs"
 LEASE = "the token of the one lease"
 # What these send is no document of JSON; their own tests read it.
-STREAMED = {f"get /projects/{{p}}/jobs/{{id}}/logs/{kind}" for kind in ("stream", "download")}
+STREAMED = {
+    *(f"get /projects/{{p}}/jobs/{{id}}/logs/{kind}" for kind in ("stream", "download")),
+    *(f"{method} /projects/{{p}}/storages/{{s}}/files/{{path}}" for method in ("get", "head")),
+    "get /projects/{p}/storages/{s}/pending/{id}",
+}
+STORAGE = "/projects/alpha/storages/default"
+BATCH = {"writes": [{"path": "x/d.txt", "content": "d"}], "deletes": ["a.txt"]}
 CALLS = [
     Call("get /me", "/me", 200),
     Call("get /projects", "/projects?limit=1", 200),
@@ -83,6 +90,23 @@ CALLS = [
     Call("get /projects/{p}/pauses", "/projects/alpha/pauses", 200),
     Call("post /projects/{p}/pauses", "/projects/alpha/pauses", 201, {"reason": "x"}),
     Call("delete /projects/{p}/pauses", "/projects/alpha/pauses", 204),
+    Call("get /storages", "/storages", 200),
+    Call("get /projects/{p}/storages", "/projects/alpha/storages", 200),
+    Call("post /projects/{p}/storages/{s}/test", f"{STORAGE}/test", 200),
+    Call("get /projects/{p}/storages/{s}/files", f"{STORAGE}/files?recursive=true", 200),
+    Call("put /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/new.txt?message=x", 201),
+    Call("put /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/a.txt", 200),
+    Call("put /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/a.txt?deferred=true", 202),
+    Call("delete /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/a.txt", 200),
+    Call("delete /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/a.txt?deferred=true", 202),
+    Call("post /projects/{p}/storages/{s}/batch", f"{STORAGE}/batch", 200, BATCH),
+    Call("post /projects/{p}/storages/{s}/batch", f"{STORAGE}/batch", 202, {**BATCH, "deferred": True}),
+    Call("get /projects/{p}/storages/{s}/versions/{path}", f"{STORAGE}/versions/a.txt", 200),
+    Call("get /projects/{p}/storages/{s}/pending", f"{STORAGE}/pending", 200),
+    Call("get /projects/{p}/storages/{s}/pending/sent", f"{STORAGE}/pending/sent", 200),
+    Call("post /projects/{p}/storages/{s}/pending/flush", f"{STORAGE}/pending/flush", 200),
+    Call("post /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/PARKED", 200),
+    Call("delete /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/WAITING", 204),
     Call("get /maintenance/tasks", "/maintenance/tasks", 200),
     Call("post /maintenance/tasks/{name}/run", "/maintenance/tasks/health/run", 202),
     Call("get /maintenance/history", "/maintenance/history", 200),
@@ -114,8 +138,9 @@ def document() -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A project with people, tokens, a log, a history, jobs and a record set aside in it."""
+def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> World:
+    """A project with people, tokens, a log, a history, jobs, files and a record set aside in it."""
+    settings.FILE_STORAGES = {"default": {"provider": "memory"}}
     note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
     memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense")
     (set_aside,) = quarantine.of(COMMAND, project.slug)
@@ -126,7 +151,7 @@ def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.Monke
     token, _ = tokens.create(COMMAND, "alpha", "existing", ["read"])
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
     monkeypatch.setattr("jobs_app.domain.lease.new_token", lambda: LEASE)
-    ids = {**job_cast(project), "set_aside": set_aside.id}
+    ids = {**job_cast(project), **file_cast(project), "set_aside": set_aside.id}
     return World(chief, Api(make_token(project, Scope.WORK)), token.pk, ids)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.document import DocumentState, Why
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 @pytest.fixture
-def storages(settings: SettingsWrapper, tmp_path: Path) -> Iterator[None]:
+def storages(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.FILE_STORAGES = {
         "default": {"provider": "local", "root_path": str(tmp_path / "default")},
         "other": {"provider": "memory"},
@@ -57,7 +57,7 @@ def work(project: Project, outputs: tuple[str, ...] = ("main",)) -> int:
             for output in outputs
         ]
         artifacts.write(COMMAND, project.slug, job.run_id, new)
-        claims.complete(COMMAND, project.slug, job.id, claimed[0].token)
+        claims.complete(COMMAND, project.slug, job.id, claimed[0].lease_token)
         done += 1
     return done
 
