@@ -194,9 +194,10 @@ def _attached(
 ) -> Attached:
     first: list[Document] = []
     new = 0
-    remaining = iter(infos)
+    remaining, view = iter(infos), PendingView(storage, ours.slug)
     while chunk := list(islice(remaining, BATCH)):
-        made = _insert(ours, [_document(ours, it, storage, info, options, inline) for info in chunk])
+        hashed = [info if info.sha else view.get_file_info(info.path) for info in chunk]  # not every listing tells
+        made = _insert(ours, [_document(ours, it, storage, info, options, inline) for info in hashed])
         new += len(made)
         first += made[: BATCH - len(first)]
     return Attached(first, new, len(infos) - new)
