@@ -12,8 +12,10 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
 from jobs_app.api import (
+    artifacts,
     audit,
     claims,
+    documents,
     files,
     jobs,
     logs,
@@ -22,6 +24,7 @@ from jobs_app.api import (
     outbox,
     projects,
     quarantine,
+    runs,
     storages,
     tokens,
     workers,
@@ -65,6 +68,7 @@ for module in (
     *(me, projects, tokens, audit),
     *(claims, jobs, logs, workers),
     *(storages, files, outbox),
+    *(runs, documents, artifacts),
     *(maintenance, quarantine),
 ):
     api.add_router("", module.router)

@@ -6,82 +6,154 @@ import storage_app.records.database.columns
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jobs_app', '0002_records'),
+        ("jobs_app", "0002_records"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ContentsRecord',
+            name="ContentsRecord",
             fields=[
-                ('pk', models.CompositePrimaryKey('project', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('project', storage_app.records.database.columns.CodePointTextField()),
-                ('id', storage_app.records.database.columns.CodePointTextField()),
-                ('version', models.BigIntegerField()),
-                ('document', models.TextField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "project", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("project", storage_app.records.database.columns.CodePointTextField()),
+                ("id", storage_app.records.database.columns.CodePointTextField()),
+                ("version", models.BigIntegerField()),
+                ("document", models.TextField()),
             ],
             options={
-                'db_table': 'records_contents',
+                "db_table": "records_contents",
             },
         ),
         migrations.CreateModel(
-            name='ArtifactsRecord',
+            name="ArtifactsRecord",
             fields=[
-                ('pk', models.CompositePrimaryKey('project', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('project', storage_app.records.database.columns.CodePointTextField()),
-                ('id', storage_app.records.database.columns.CodePointTextField()),
-                ('version', models.BigIntegerField()),
-                ('document', models.TextField()),
-                ('key_run_id', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_document_id', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_job_id', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_fingerprint', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_content_hash', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_place', storage_app.records.database.columns.CodePointTextField(null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "project", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("project", storage_app.records.database.columns.CodePointTextField()),
+                ("id", storage_app.records.database.columns.CodePointTextField()),
+                ("version", models.BigIntegerField()),
+                ("document", models.TextField()),
+                ("key_run_id", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_document_id", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_job_id", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_fingerprint", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_content_hash", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_place", storage_app.records.database.columns.CodePointTextField(null=True)),
             ],
             options={
-                'db_table': 'records_artifacts',
-                'indexes': [storage_app.records.database.columns.OrderIndex(fields=['project', 'key_run_id', 'id'], name='r_artifacts_00802dd393'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_document_id', 'id'], name='r_artifacts_d10f8bb0d3'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_job_id', 'id'], name='r_artifacts_655bbb8cc5'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_fingerprint', 'id'], name='r_artifacts_8fd964eae9'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_content_hash', 'id'], name='r_artifacts_d0d884a3ad'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_place', 'id'], name='r_artifacts_2644d6a8c0')],
-                'constraints': [models.UniqueConstraint(fields=('project', 'key_place'), name='records_artifacts_key_place')],
+                "db_table": "records_artifacts",
+                "indexes": [
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_run_id", "id"], name="r_artifacts_00802dd393"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_document_id", "id"], name="r_artifacts_d10f8bb0d3"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_job_id", "id"], name="r_artifacts_655bbb8cc5"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_fingerprint", "id"], name="r_artifacts_8fd964eae9"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_content_hash", "id"], name="r_artifacts_d0d884a3ad"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_place", "id"], name="r_artifacts_2644d6a8c0"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("project", "key_place"), name="records_artifacts_key_place")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DocumentsRecord',
+            name="DocumentsRecord",
             fields=[
-                ('pk', models.CompositePrimaryKey('project', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('project', storage_app.records.database.columns.CodePointTextField()),
-                ('id', storage_app.records.database.columns.CodePointTextField()),
-                ('version', models.BigIntegerField()),
-                ('document', models.TextField()),
-                ('key_run_id', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_plan', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_content_hash', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_job_id', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_place', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_search', storage_app.records.database.columns.CodePointTextField(null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "project", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("project", storage_app.records.database.columns.CodePointTextField()),
+                ("id", storage_app.records.database.columns.CodePointTextField()),
+                ("version", models.BigIntegerField()),
+                ("document", models.TextField()),
+                ("key_run_id", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_plan", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_content_hash", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_job_id", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_place", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_search", storage_app.records.database.columns.CodePointTextField(null=True)),
             ],
             options={
-                'db_table': 'records_documents',
-                'indexes': [storage_app.records.database.columns.OrderIndex(fields=['project', 'key_run_id', 'id'], name='r_documents_4559944625'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_plan', 'id'], name='r_documents_dd64ef64f6'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_content_hash', 'id'], name='r_documents_905efd545a'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_job_id', 'id'], name='r_documents_d3b693dea0'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_place', 'id'], name='r_documents_17bb7c0a29'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_run_id', 'key_plan', 'id'], name='r_documents_25300001db')],
-                'constraints': [models.UniqueConstraint(fields=('project', 'key_job_id'), name='records_documents_key_job_id'), models.UniqueConstraint(fields=('project', 'key_place'), name='records_documents_key_place')],
+                "db_table": "records_documents",
+                "indexes": [
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_run_id", "id"], name="r_documents_4559944625"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_plan", "id"], name="r_documents_dd64ef64f6"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_content_hash", "id"], name="r_documents_905efd545a"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_job_id", "id"], name="r_documents_d3b693dea0"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_place", "id"], name="r_documents_17bb7c0a29"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_run_id", "key_plan", "id"], name="r_documents_25300001db"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("project", "key_job_id"), name="records_documents_key_job_id"),
+                    models.UniqueConstraint(fields=("project", "key_place"), name="records_documents_key_place"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RunsRecord',
+            name="RunsRecord",
             fields=[
-                ('pk', models.CompositePrimaryKey('project', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('project', storage_app.records.database.columns.CodePointTextField()),
-                ('id', storage_app.records.database.columns.CodePointTextField()),
-                ('version', models.BigIntegerField()),
-                ('document', models.TextField()),
-                ('key_phase', storage_app.records.database.columns.CodePointTextField(null=True)),
-                ('key_created_at', models.BigIntegerField(null=True)),
-                ('key_search', storage_app.records.database.columns.CodePointTextField(null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "project", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("project", storage_app.records.database.columns.CodePointTextField()),
+                ("id", storage_app.records.database.columns.CodePointTextField()),
+                ("version", models.BigIntegerField()),
+                ("document", models.TextField()),
+                ("key_phase", storage_app.records.database.columns.CodePointTextField(null=True)),
+                ("key_created_at", models.BigIntegerField(null=True)),
+                ("key_search", storage_app.records.database.columns.CodePointTextField(null=True)),
             ],
             options={
-                'db_table': 'records_runs',
-                'indexes': [storage_app.records.database.columns.OrderIndex(fields=['project', 'key_phase', 'id'], name='r_runs_868201ab7e'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_created_at', 'id'], name='r_runs_bf60cff2e9'), storage_app.records.database.columns.OrderIndex(fields=['project', 'key_phase', 'key_created_at', 'id'], name='r_runs_2da3626514')],
+                "db_table": "records_runs",
+                "indexes": [
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_phase", "id"], name="r_runs_868201ab7e"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_created_at", "id"], name="r_runs_bf60cff2e9"
+                    ),
+                    storage_app.records.database.columns.OrderIndex(
+                        fields=["project", "key_phase", "key_created_at", "id"], name="r_runs_2da3626514"
+                    ),
+                ],
             },
         ),
     ]

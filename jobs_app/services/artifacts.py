@@ -24,7 +24,7 @@ from jobs_app.stores.job_records import JobRecords
 from jobs_app.stores.noun_records import Found
 from storage_app import hashes
 from storage_app.outbox.reading import PendingView
-from storage_app.providers import FileWrite, StorageStream
+from storage_app.providers import FileWrite, StorageFileInfo, StorageStream
 from storage_app.records.query import Condition, Node, Op
 
 MAIN: Final = "main"
@@ -110,13 +110,17 @@ def find(
     return ours.artifacts.find(nodes, "-id", limit, cursor)
 
 
-def content(
-    actor: Actor, slug: str, id: str, *, start: int = 0, length: int | None = None
-) -> tuple[Artifact, StorageStream]:
-    """The file as it is now; whoever reads sees by the hash whether it still is what was written."""
+def content_info(actor: Actor, slug: str, id: str) -> StorageFileInfo:
+    """Of the file as it is now; whoever reads sees by the hash whether it still is what was written."""
     _, ours = runs_of(actor, slug, Scope.READ)
     artifact = ours.artifacts.get(id)
-    return artifact, PendingView(artifact.storage, ours.slug).open_stream(artifact.path, start=start, length=length)
+    return PendingView(artifact.storage, ours.slug).get_file_info(artifact.path)
+
+
+def content(actor: Actor, slug: str, id: str, *, start: int = 0, length: int | None = None) -> StorageStream:
+    _, ours = runs_of(actor, slug, Scope.READ)
+    artifact = ours.artifacts.get(id)
+    return PendingView(artifact.storage, ours.slug).open_stream(artifact.path, start=start, length=length)
 
 
 def _refuse(it: Run, new: Sequence[NewArtifact]) -> None:

@@ -123,6 +123,12 @@ def get(actor: Actor, slug: str, run_id: str, id: str) -> DocumentView:
     return _seen(ours, [_of_run(ours, run_id, id)])[0]
 
 
+def get_many(actor: Actor, slug: str, run_id: str, ids: Sequence[str]) -> list[DocumentView]:
+    """Those of the run that are there, in this order."""
+    _, ours = runs_of(actor, slug, Scope.READ)
+    return _seen(ours, [each for each in ours.documents.get_many(ids) if each.run_id == run_id])
+
+
 def look(actor: Actor, slug: str, run_id: str, id: str) -> Look:
     """The file as it is now, to be held against what was attached."""
     _, ours = runs_of(actor, slug, Scope.READ)
@@ -156,13 +162,20 @@ def find(
     return Found(_seen(ours, page.items), page.next_cursor, page.previous_cursor)
 
 
+def content_info(actor: Actor, slug: str, run_id: str, id: str) -> StorageFileInfo:
+    """Of the file as it is now."""
+    _, ours = runs_of(actor, slug, Scope.READ)
+    document = _of_run(ours, run_id, id)
+    return PendingView(document.storage, ours.slug).get_file_info(document.path)
+
+
 def content(
     actor: Actor, slug: str, run_id: str, id: str, *, start: int = 0, length: int | None = None
-) -> tuple[Document, StorageStream]:
+) -> StorageStream:
     """Through the provider, as it is now."""
     _, ours = runs_of(actor, slug, Scope.READ)
     document = _of_run(ours, run_id, id)
-    return document, PendingView(document.storage, ours.slug).open_stream(document.path, start=start, length=length)
+    return PendingView(document.storage, ours.slug).open_stream(document.path, start=start, length=length)
 
 
 def detach(actor: Actor, slug: str, run_id: str, id: str) -> None:

@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Final
 
 from jobs_app.domain import fingerprint
-from jobs_app.domain.access import SYSTEM
+from jobs_app.domain.access import SYSTEM, Actor
 from jobs_app.domain.artifact import Artifact, missing_outputs
 from jobs_app.domain.document import Document, Plan, Why
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.domain.new_job import NewJob
 from jobs_app.domain.run import Phase, Run, options_for
-from jobs_app.errors import InvalidTransitionError, NotFoundError
+from jobs_app.errors import InvalidTransitionError, NotFoundError, PreconditionFailedError
 from jobs_app.services import jobs
 from jobs_app.services.contents import Contents, Look
 from jobs_app.services.project_runs import ProjectRuns
@@ -81,6 +81,23 @@ def cancel_jobs(ours: ProjectRuns, it: Run, deadline: Deadline, reason: str = ""
                 continue  # it ended, or went, just now
             told += 1
     return told
+
+
+def retry_jobs(ours: ProjectRuns, it: Run, actor: Actor, reason: str = "") -> int:
+    """Page by page over those that have ended badly by now; one that fails again meanwhile is not met twice."""
+    records, retried, cursor = JobRecords(ours.store, ours.slug), 0, None
+    ended_badly = {"run_id": it.id, "status__in": [JobState.FAILED.value, JobState.TIMEOUT.value]}
+    while True:
+        page = records.find(ended_badly, "created_at", BATCH, cursor)
+        for job in page.jobs:
+            try:
+                jobs.retry(actor, ours.slug, job.id, reason, version=job.version)
+            except (InvalidTransitionError, NotFoundError, PreconditionFailedError):
+                continue  # it has no retries left, went, or was changed by somebody else just now
+            retried += 1
+        cursor = page.next_cursor
+        if cursor is None:
+            return retried
 
 
 def copy_documents(ours: ProjectRuns, source: Run, target: Run) -> None:

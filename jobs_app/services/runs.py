@@ -135,6 +135,17 @@ def cancel(actor: Actor, slug: str, id: str, reason: str = "", version: int | No
     return _seen(ours, after)
 
 
+def retry_failed(actor: Actor, slug: str, id: str, reason: str = "") -> int:
+    """Its jobs that failed or ran out of time go back to the queue; how many there were. A program may do so as long
+    as retries are left.
+    """
+    project, ours = runs_of(actor, slug, Scope.WRITE)
+    it = ours.runs.get(id)
+    retried = run_steps.retry_jobs(ours, it, actor, reason)
+    _audit(actor, "run.retry", project, it, jobs=retried, reason=reason)
+    return retried
+
+
 def clone(actor: Actor, slug: str, id: str, name: str = "") -> RunView:
     """A draft with the same options and the same documents, as they are in their storages by then."""
     project, ours = runs_of(actor, slug, Scope.WRITE)
