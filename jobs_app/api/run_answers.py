@@ -54,7 +54,7 @@ def document_value(document: Document, state: DocumentState) -> dict[str, Any]:
         "reason": " ".join([*said, *([document.detail] if document.detail else [])]),
         "job_id": document.job_id,
         "served_by": list(document.served_by),
-        "attached_hash": document.seen_hash,
+        "attached_hash": document.attached_hash,
         "version": document.version,
     }
 

@@ -94,8 +94,9 @@ class RunPage(Schema):
 
 
 class RetriedOut(Schema):
-    model_config = shown_as({"retried": 3})
+    model_config = shown_as({"retried": 3, "more": False})
     retried: int = Field(description="How many jobs went back to the queue.")
+    more: bool = Field(description="Whether the time was up before all were asked.")
 
 
 class DocumentIn(Body):

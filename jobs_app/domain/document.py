@@ -62,11 +62,11 @@ class Document:
     detail: str = ""
     job_id: str | None = None
     served_by: Sequence[str] = ()  # artifacts
-    seen_hash: str | None = None  # where a later look found another content
+    attached_hash: str | None = None  # what it was attached with, where the run found and took another content
 
     @property
     def has_changed(self) -> bool:
-        return self.seen_hash is not None and self.seen_hash != self.content_hash
+        return self.attached_hash is not None
 
 
 class DocumentState(StrEnum):
@@ -82,6 +82,11 @@ class DocumentState(StrEnum):
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
     JOB_GONE = "job_gone"
+
+
+def plan_of(state: DocumentState) -> Plan:
+    """The plan that documents in this state have."""
+    return Plan(state.value) if state.value in set(Plan) else Plan.QUEUED
 
 
 def state_of(document: Document, job: JobState | None) -> DocumentState:

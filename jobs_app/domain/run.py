@@ -60,14 +60,18 @@ class Run:
     start: Start | None = None
     cancelled_by: By | None = None
     cloned_from: str | None = None
+    ended: Mapping[JobState, int] = field(default_factory=dict)  # its jobs when all had ended: they go before it does
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many documents have which plan, and how many of the run's jobs are in which state."""
+    """How many documents have which plan, and how many of the run's jobs are in which state. `gone` are those that
+    were deleted meanwhile, as far as it is known how they ended.
+    """
 
     plans: Mapping[Plan, int] = field(default_factory=dict)
     jobs: Mapping[JobState, int] = field(default_factory=dict)
+    gone: Mapping[JobState, int] = field(default_factory=dict)
 
     @property
     def documents(self) -> int:
@@ -78,16 +82,30 @@ class Tally:
         return sum(number for state, number in self.jobs.items() if not state.is_final)
 
     @property
+    def jobs_gone(self) -> int:
+        """Documents whose job was deleted, by somebody or after its time."""
+        return max(self.plans.get(Plan.QUEUED, 0) - sum(self.jobs.values()), 0)
+
+    @property
     def done(self) -> int:
         """Documents with which nothing more will happen by itself."""
-        ended = sum(number for state, number in self.jobs.items() if state.is_final)
-        settled = self.plans.get(Plan.SKIPPED, 0) + self.plans.get(Plan.REFUSED, 0)
-        return min(settled + ended, self.documents)
+        return max(self.documents - self.plans.get(Plan.ATTACHED, 0) - self.open_jobs, 0)
 
     @property
     def failed(self) -> int:
-        troubled = (JobState.FAILED, JobState.TIMEOUT)
-        return self.plans.get(Plan.REFUSED, 0) + sum(self.jobs.get(state, 0) for state in troubled)
+        return self.plans.get(Plan.REFUSED, 0) + self.ended(JobState.FAILED) + self.ended(JobState.TIMEOUT)
+
+    def ended(self, state: JobState) -> int:
+        return self.jobs.get(state, 0) + self.gone.get(state, 0)
+
+
+def tally(run: Run, plans: Mapping[Plan, int], jobs: Mapping[JobState, int]) -> Tally:
+    """A job that is gone counts as it ended, by what the run remembers."""
+    here = Tally(plans, jobs)
+    if not here.jobs_gone:
+        return here
+    gone = {state: number - jobs.get(state, 0) for state, number in run.ended.items() if number > jobs.get(state, 0)}
+    return Tally(plans, jobs, gone)
 
 
 def state_of(run: Run, tally: Tally) -> RunState:
@@ -97,11 +115,13 @@ def state_of(run: Run, tally: Tally) -> RunState:
         return RunState.RUNNING if tally.open_jobs else RunState.CANCELLED
     if run.phase is Phase.STARTING:
         return RunState.STARTING
-    if tally.open_jobs or tally.plans.get(Plan.ATTACHED, 0):
+    if tally.open_jobs:
         return RunState.RUNNING
+    if tally.plans.get(Plan.ATTACHED, 0):
+        return RunState.DRAFT  # attached after the start, and waiting for the next one
     if tally.failed:
         return RunState.FAILED
-    if tally.jobs.get(JobState.CANCELLED, 0):
+    if tally.ended(JobState.CANCELLED):
         return RunState.CANCELLED
     return RunState.COMPLETED
 

@@ -13,9 +13,10 @@ from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.artifact import Artifact
 from jobs_app.domain.document import Document
 from jobs_app.domain.job import By, Job
+from jobs_app.domain.job_states import JobState
 from jobs_app.domain.run import Run, options_for
-from jobs_app.errors import AlreadyExistsError, InvalidError, NotFoundError
-from jobs_app.services import audit, files
+from jobs_app.errors import AlreadyExistsError, InvalidError, NotFoundError, PermissionDeniedError
+from jobs_app.services import access, audit, files, traces
 from jobs_app.services.contents import Contents
 from jobs_app.services.project_runs import ProjectRuns, runs_of
 from jobs_app.services.storages import defined_for
@@ -25,6 +26,7 @@ from jobs_app.stores.noun_records import Found
 from storage_app import hashes
 from storage_app.outbox.reading import PendingView
 from storage_app.providers import FileWrite, StorageFileInfo, StorageStream
+from storage_app.records.configured import record_store
 from storage_app.records.query import Condition, Node, Op
 
 MAIN: Final = "main"
@@ -60,12 +62,17 @@ def write(
     message: str = "",
     deferred: bool = False,
 ) -> Written:
-    """All of a storage as one commit, or into the outbox."""
-    project, ours = runs_of(actor, slug, Scope.READ)
-    it = ours.runs.get(run_id)
+    """All of a storage as one commit, or into the outbox. A worker, who may not write otherwise, may do so for a job
+    that is worked on, and into the run's own storage.
+    """
+    project = access.project_for_one_of(actor, slug, (Scope.WORK, Scope.WRITE))
+    ours = ProjectRuns(record_store(), project.slug)
+    it = traces.found(project, "run", run_id, ours.runs.get)
     _refuse(it, new)
     documents = {each.id: each for each in ours.documents.get_many(_distinct(item.document_id for item in new))}
-    jobs = _jobs(ours, new)
+    jobs = _jobs(ours, it, new)
+    if Scope.WRITE not in actor.scopes_in(project.pk):
+        _refuse_beyond_work(it, new, jobs)
     artifacts = [
         _artifact(ours, actor, it, _of(documents, it, item), jobs.get(item.job_id or ""), item, deferred)
         for item in new
@@ -79,7 +86,7 @@ def write(
             if made.storage == storage
         ]
         said = message or f"{it.name}: {len(writes)} artifact{'s' if len(writes) > 1 else ''}"
-        done = files.batch(actor, slug, alias, writes, said, deferred=deferred)
+        done = files.batch_for(actor, project, alias, writes, said, deferred=deferred)
         if done.commit is not None and done.commit.changed:
             commits[storage] = done.commit.sha
     kept = _kept(ours, artifacts)
@@ -136,13 +143,23 @@ def _refuse(it: Run, new: Sequence[NewArtifact]) -> None:
             raise InvalidError.at("output", f"{item.output!r} is none of the run's: {', '.join(it.outputs)}")
 
 
-def _jobs(ours: ProjectRuns, new: Sequence[NewArtifact]) -> dict[str, Job]:
+def _jobs(ours: ProjectRuns, it: Run, new: Sequence[NewArtifact]) -> dict[str, Job]:
     records = JobRecords(ours.store, ours.slug)
     found = {id: records.get(id) for id in _distinct(item.job_id for item in new if item.job_id)}
     for item in new:
-        if item.job_id and found[item.job_id].document_id not in (None, item.document_id):
-            raise InvalidError.at("job_id", "is the job of another document")
+        if item.job_id and (found[item.job_id].run_id, found[item.job_id].document_id) != (it.id, item.document_id):
+            raise InvalidError.at("job_id", "is not the job of this document in this run")
     return found
+
+
+def _refuse_beyond_work(it: Run, new: Sequence[NewArtifact], jobs: Mapping[str, Job]) -> None:
+    for item in new:
+        if item.job_id is None:
+            raise PermissionDeniedError("Who may only work writes artifacts of a job: name its job_id.")
+        if jobs[item.job_id].status is not JobState.PROCESSING:
+            raise PermissionDeniedError(f"The job {item.job_id} is not being worked on, so nothing is written for it.")
+        if item.storage not in (None, it.storage):
+            raise PermissionDeniedError(f"Who may only work writes into the run's storage, which is {it.storage}.")
 
 
 def _of(documents: Mapping[str, Document], it: Run, item: NewArtifact) -> Document:

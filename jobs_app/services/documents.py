@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
 
 from jobs_app.domain import document as rules
-from jobs_app.domain import new_job
+from jobs_app.domain import new_job, new_run
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.document import Document, DocumentState, Plan
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.run import Phase, Run
 from jobs_app.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from jobs_app.models import Project
-from jobs_app.services import audit, files
+from jobs_app.services import audit, files, traces
 from jobs_app.services.contents import Contents, Look
 from jobs_app.services.project_runs import ProjectRuns, runs_of
 from jobs_app.services.storages import defined_for
@@ -29,6 +31,7 @@ INLINE_STORAGE: Final = "default"
 INLINE_FOLDER: Final = "documents"
 MOST_AT_ONCE: Final = 100_000
 BATCH: Final = 500
+LONGEST_SIFTING: Final = timedelta(seconds=2)
 LONGEST_FILENAME: Final = 200
 JOB_STATES: Final = frozenset(state.value for state in JobState)
 
@@ -55,7 +58,7 @@ def attach(
     new.
     """
     project, ours = runs_of(actor, slug, Scope.WRITE)
-    it = _open_run(ours, run_id)
+    it = _open_run(ours, run_id, options)
     alias = defined_for(project, storage).alias
     info = files.info(actor, slug, alias, path)
     if info.is_directory or info.sha is None:
@@ -79,7 +82,7 @@ def attach_many(
 ) -> Attached:
     """All files that match a glob, or lie below a folder. Repeated after a failure it goes on where it stood."""
     project, ours = runs_of(actor, slug, Scope.WRITE)
-    it = _open_run(ours, run_id)
+    it = _open_run(ours, run_id, options)
     alias = defined_for(project, storage).alias
     if (glob is None) == (prefix is None):
         raise InvalidError.at("glob", "give either glob or prefix")
@@ -104,7 +107,7 @@ def attach_inline(
 ) -> tuple[Document, bool]:
     """Written to the default storage under its hash, so that the same content is there once."""
     project, ours = runs_of(actor, slug, Scope.WRITE)
-    it = _open_run(ours, run_id)
+    it = _open_run(ours, run_id, options)
     if reason := _filename_fault(filename):
         raise InvalidError.at("filename", reason)
     digest = hashes.sha256_hash(content).partition(":")[2]
@@ -119,8 +122,10 @@ def attach_inline(
 
 
 def get(actor: Actor, slug: str, run_id: str, id: str) -> DocumentView:
-    _, ours = runs_of(actor, slug, Scope.READ)
-    return _seen(ours, [_of_run(ours, run_id, id)])[0]
+    project, ours = runs_of(actor, slug, Scope.READ)
+    it = traces.found(project, "run", run_id, ours.runs.get)
+    document = traces.found(project, "document", id, lambda id: _of_run(ours, it.id, id))
+    return _seen(ours, [document])[0]
 
 
 def get_many(actor: Actor, slug: str, run_id: str, ids: Sequence[str]) -> list[DocumentView]:
@@ -146,18 +151,24 @@ def find(
     cursor: str | None = None,
     limit: int = 50,
 ) -> Found[DocumentView]:
-    """One page in the order of attaching. A job's state is asked of the jobs, so the page is never behind them."""
+    """One page in the order of attaching. A job's state is asked of the jobs, so the page is never behind them.
+
+    With a job's state and words together, or for jobs that are gone, a page may be shorter than asked for: as long as
+    there is a cursor there may be more.
+    """
     _, ours = runs_of(actor, slug, Scope.READ)
     it = ours.runs.get(run_id)
-    if state is not None and state.value in JOB_STATES:
+    if text is not None and not text.split():
+        raise InvalidError.at("q", "has no word in it")
+    if state is not None and state.value in JOB_STATES and text is None:
         return _by_job(ours, it, JobState(state.value), cursor, limit)
     nodes: list[Node] = [Condition(("run_id",), Op.EQ, it.id)]
     if state is not None:
-        nodes.append(Condition(("plan",), Op.EQ, Plan(state.value).value))
+        nodes.append(Condition(("plan",), Op.EQ, rules.plan_of(state).value))
     if text is not None:
-        if not text.split():
-            raise InvalidError.at("q", "has no word in it")
         nodes.append(Condition(("search",), Op.SEARCH, text))
+    if state is not None and rules.plan_of(state) is Plan.QUEUED:
+        return _sifted(ours, nodes, state, cursor, limit)
     page = ours.documents.find(nodes, "id", limit, cursor)
     return Found(_seen(ours, page.items), page.next_cursor, page.previous_cursor)
 
@@ -189,8 +200,10 @@ def detach(actor: Actor, slug: str, run_id: str, id: str) -> None:
     _audit(actor, "document.detach", project, it, view.document)
 
 
-def _open_run(ours: ProjectRuns, run_id: str) -> Run:
+def _open_run(ours: ProjectRuns, run_id: str, options: Mapping[str, Any] | None = None) -> Run:
     it = ours.runs.get(run_id)
+    if reason := new_run.options_fault(options or {}):
+        raise InvalidError.at("options", reason)
     if it.phase is Phase.CANCELLED:
         raise ConflictError("The run was cancelled; clone it to run other documents.")
     return it
@@ -268,6 +281,19 @@ def _by_job(ours: ProjectRuns, it: Run, state: JobState, cursor: str | None, lim
     ids = [job.document_id for job in page.jobs if job.document_id is not None]
     views = [DocumentView(each, DocumentState(state.value)) for each in ours.documents.get_many(ids)]
     return Found(views, page.next_cursor, page.previous_cursor)
+
+
+def _sifted(
+    ours: ProjectRuns, nodes: Sequence[Node], state: DocumentState, cursor: str | None, limit: int
+) -> Found[DocumentView]:
+    """The first page that has one in this state, without those that are in another."""
+    deadline = Deadline(LONGEST_SIFTING)
+    while True:
+        page = ours.documents.find(nodes, "id", limit, cursor)
+        views = [view for view in _seen(ours, page.items) if view.state is state]
+        if views or page.next_cursor is None or deadline.passed:
+            return Found(views, page.next_cursor, page.previous_cursor)
+        cursor = page.next_cursor
 
 
 def _seen(ours: ProjectRuns, documents: Sequence[Document]) -> list[DocumentView]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from jobs_app.domain import run
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.artifact import Artifact
 from jobs_app.domain.document import Document, Plan
@@ -38,11 +39,12 @@ class ProjectRuns:
     def artifacts(self) -> NounRecords[Artifact]:
         return NounRecords(self.store, self.slug, ARTIFACT)
 
-    def tally(self, run_id: str) -> Tally:
+    def tally(self, it: Run) -> Tally:
         """From the counts of documents by plan, and the run's jobs by state."""
-        plans = self.store.count_by(self.slug, DOCUMENTS.name, ["plan"], {"run_id": run_id})
-        jobs = self.store.count_by(self.slug, JOBS.name, ["status"], {"run_id": run_id, "status__in": NOT_TRASHED})
-        return Tally(
+        plans = self.store.count_by(self.slug, DOCUMENTS.name, ["plan"], {"run_id": it.id})
+        jobs = self.store.count_by(self.slug, JOBS.name, ["status"], {"run_id": it.id, "status__in": NOT_TRASHED})
+        return run.tally(
+            it,
             {Plan(str(key)): number for (key,), number in plans.items()},
             {JobState(str(key)): number for (key,), number in jobs.items()},
         )

@@ -1,11 +1,12 @@
 """How a run goes on by itself: documents are judged one batch after another, and each gets its job or is skipped.
 
-Every batch may run twice and in two processes at once: a job is asked for by an ingestion id made of run and
-document, so the second time finds the first one's job, and a document is written only while it still waits.
+Jobs and documents of a batch are written in one atomic step, and only while every one of the documents still waits:
+so a start may be killed anywhere and go on twice at once, and no document has two jobs or a job that it does not know.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,7 @@ from jobs_app.domain import fingerprint
 from jobs_app.domain.access import SYSTEM, Actor
 from jobs_app.domain.artifact import Artifact, missing_outputs
 from jobs_app.domain.document import Document, Plan, Why
+from jobs_app.domain.job import Job
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.domain.new_job import NewJob
@@ -24,8 +26,10 @@ from jobs_app.services.contents import Contents, Look
 from jobs_app.services.project_runs import ProjectRuns
 from jobs_app.stores.job_records import JobRecords
 from storage_app.records.configured import record_store
+from storage_app.records.errors import GuardFailedError
 from storage_app.records.operations import Operation
 
+log = logging.getLogger("holdfast.runs")
 WAITING: Final = Plan.ATTACHED
 BATCH: Final = 200
 MOST_SERVING: Final = 100
@@ -36,14 +40,37 @@ def run(deadline: Deadline) -> Counts:
     """What the clock calls: every run that is being started or was cancelled goes on where it stood."""
     store = record_store()
     counts: Counter[str] = Counter(documents=0, cancelled=0)
+    troubles: list[Exception] = []
     for slug in store.projects():
         ours = ProjectRuns(store, slug)
-        for it in ours.runs.find({"phase": Phase.STARTING.value}, "created_at", BATCH).items:
-            counts["documents"] += hand_out(ours, it, deadline)
-        for it in ours.runs.find({"phase": Phase.CANCELLED.value}, "-created_at", BATCH).items:
-            counts["cancelled"] += cancel_jobs(ours, it, deadline)
+        for it in ours.runs.find({"phase__in": [Phase.STARTING.value, Phase.CANCELLED.value]}, "-id", BATCH).items:
+            try:
+                if it.phase is Phase.STARTING:
+                    counts["documents"] += hand_out(ours, it, deadline)
+                else:
+                    counts["cancelled"] += cancel_jobs(ours, it, deadline)
+            except Exception as error:
+                log.exception("The run %s of %s cannot go on now.", it.id, slug)
+                troubles.append(error)
         if deadline.passed:
             break
+    if troubles:
+        raise troubles[0]  # after the others had their turn: the task is shown as failed
+    return dict(counts)
+
+
+def remember_ends(deadline: Deadline) -> Counts:
+    """What the clock calls, well before retention deletes jobs: how the jobs of a run ended stays with the run."""
+    store, counts = record_store(), Counter(remembered=0)
+    for slug in store.projects():
+        ours, cursor = ProjectRuns(store, slug), None
+        while not deadline.passed:
+            started = {"phase__in": [Phase.STARTED.value, Phase.CANCELLED.value]}
+            page = ours.runs.find(started, "-id", BATCH, cursor)
+            counts["remembered"] += sum(_end_remembered(ours, it) for it in page.items)
+            cursor = page.next_cursor
+            if cursor is None:
+                break
     return dict(counts)
 
 
@@ -51,53 +78,45 @@ def hand_out(ours: ProjectRuns, it: Run, deadline: Deadline) -> int:
     """How many documents were settled before the time was up; the run is started when none waits any more."""
     settled = 0
     while not deadline.passed:
+        if ours.runs.get(it.id).phase is not Phase.STARTING:
+            break
         waiting = ours.documents.find({"run_id": it.id, "plan": WAITING.value}, "id", BATCH).items
         if not waiting:
             ours.runs.change(it.id, _started)
             break
-        if ours.runs.get(it.id).phase is not Phase.STARTING:
-            break
-        _settle(ours, it, waiting)
+        try:
+            _settle(ours, it, waiting)
+        except (GuardFailedError, NotFoundError):
+            continue  # somebody else settled or took out one of them: look again
         settled += len(waiting)
     return settled
 
 
-def cancel_jobs(ours: ProjectRuns, it: Run, deadline: Deadline, reason: str = "") -> int:
-    """Those that are open, as the person who cancelled the run; how many were told."""
-    records, told, seen = JobRecords(ours.store, ours.slug), 0, set[str]()
-    why = reason or "The run was cancelled."
-    while not deadline.passed:
-        open_jobs = records.find(
-            {"run_id": it.id, "status__in": [JobState.PENDING.value, JobState.PROCESSING.value]}, "created_at", BATCH
-        ).jobs
-        fresh = [job for job in open_jobs if job.id not in seen and job.cancel is None]
-        if not fresh:
-            break
-        for job in fresh:
-            seen.add(job.id)
-            try:
-                jobs.cancel(SYSTEM, ours.slug, job.id, why)
-            except (InvalidTransitionError, NotFoundError):
-                continue  # it ended, or went, just now
-            told += 1
+def cancel_jobs(ours: ProjectRuns, it: Run, deadline: Deadline, actor: Actor = SYSTEM, reason: str = "") -> int:
+    """Those that are open and were not told yet; how many were. What is left when the time is up, the task does."""
+    by = f" by {it.cancelled_by.name}" if it.cancelled_by else ""
+    why, told = reason or f"The run was cancelled{by}.", 0
+    for job in _jobs_in(ours, it, (JobState.PENDING, JobState.PROCESSING), deadline):
+        if job.cancel is not None:
+            continue
+        try:
+            jobs.cancel(actor, ours.slug, job.id, why)
+        except (InvalidTransitionError, NotFoundError):
+            continue  # it ended, or went, just now
+        told += 1
     return told
 
 
-def retry_jobs(ours: ProjectRuns, it: Run, actor: Actor, reason: str = "") -> int:
-    """Page by page over those that have ended badly by now; one that fails again meanwhile is not met twice."""
-    records, retried, cursor = JobRecords(ours.store, ours.slug), 0, None
-    ended_badly = {"run_id": it.id, "status__in": [JobState.FAILED.value, JobState.TIMEOUT.value]}
-    while True:
-        page = records.find(ended_badly, "created_at", BATCH, cursor)
-        for job in page.jobs:
-            try:
-                jobs.retry(actor, ours.slug, job.id, reason, version=job.version)
-            except (InvalidTransitionError, NotFoundError, PreconditionFailedError):
-                continue  # it has no retries left, went, or was changed by somebody else just now
-            retried += 1
-        cursor = page.next_cursor
-        if cursor is None:
-            return retried
+def retry_jobs(ours: ProjectRuns, it: Run, actor: Actor, deadline: Deadline, reason: str = "") -> tuple[int, bool]:
+    """Those that have ended badly by now; how many were retried, and whether the time was up before all were asked."""
+    retried = 0
+    for job in _jobs_in(ours, it, (JobState.FAILED, JobState.TIMEOUT), deadline):
+        try:
+            jobs.retry(actor, ours.slug, job.id, reason, version=job.version)
+        except (InvalidTransitionError, NotFoundError, PreconditionFailedError):
+            continue  # it has no retries left, went, or was changed by somebody else just now
+        retried += 1
+    return retried, deadline.passed
 
 
 def copy_documents(ours: ProjectRuns, source: Run, target: Run) -> None:
@@ -113,8 +132,31 @@ def copy_documents(ours: ProjectRuns, source: Run, target: Run) -> None:
             return
 
 
+def _jobs_in(ours: ProjectRuns, it: Run, states: Sequence[JobState], deadline: Deadline) -> Iterator[Job]:
+    """Page by page; what leaves the states meanwhile, and comes back, is not met twice."""
+    records, cursor = JobRecords(ours.store, ours.slug), None
+    wanted = {"run_id": it.id, "status__in": [state.value for state in states]}
+    while not deadline.passed:
+        page = records.find(wanted, "created_at", BATCH, cursor)
+        for job in page.jobs:
+            if deadline.passed:
+                return
+            yield job
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
 def _started(it: Run) -> Run | None:
     return replace(it, phase=Phase.STARTED) if it.phase is Phase.STARTING else None
+
+
+def _end_remembered(ours: ProjectRuns, it: Run) -> bool:
+    tally = ours.tally(it)
+    if tally.open_jobs or tally.jobs_gone or dict(tally.jobs) == dict(it.ended):
+        return False
+    ours.runs.change(it.id, lambda now: replace(now, ended=dict(tally.jobs)))
+    return True
 
 
 def _copy(document: Document, id: str, target: Run, now: datetime) -> Document:
@@ -139,14 +181,18 @@ def _settle(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> None:
     looks = contents.look_at(documents)
     judged = [_judged(ours, contents, it, document, looks[document.id]) for document in documents]
     queued = [document for document in judged if document.plan is Plan.QUEUED]
+
+    def written(made: Sequence[Job]) -> list[Operation]:
+        job_ids = {document.id: job.id for document, job in zip(queued, made, strict=True)}
+        return [
+            ours.documents.guarded(each.id, replace(each, job_id=job_ids.get(each.id)), {"plan": WAITING.value})
+            for each in judged
+        ]
+
     if queued:
-        made = jobs.create_many(SYSTEM, ours.slug, [_job_for(it, document) for document in queued])
-        job_ids = {document.id: created.job.id for document, created in zip(queued, made, strict=True)}
-        judged = [replace(each, job_id=job_ids.get(each.id)) for each in judged]
-    operations: list[Operation] = [
-        ours.documents.guarded(each.id, each, {"plan": WAITING.value, "run_id": it.id}) for each in judged
-    ]
-    ours.documents.apply(operations)
+        jobs.create_many(SYSTEM, ours.slug, [_job_for(it, document) for document in queued], written)
+    else:
+        ours.documents.apply(written([]))
 
 
 def _judged(ours: ProjectRuns, contents: Contents, it: Run, document: Document, look: Look) -> Document:
@@ -159,7 +205,7 @@ def _judged(ours: ProjectRuns, contents: Contents, it: Run, document: Document, 
         content=look.content,
         content_hash=look.hash,
         size=look.size,
-        seen_hash=document.content_hash if changed else None,
+        attached_hash=document.content_hash if changed else None,
     )
     if it.start is not None and it.start.force:
         return replace(now, plan=Plan.QUEUED, why=Why.FORCED)

@@ -11,9 +11,9 @@ from jobs_app.domain.job import By
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_run import NewRun
 from jobs_app.domain.run import Phase, Run, RunState, Start, Tally
-from jobs_app.errors import ConflictError, InvalidError
+from jobs_app.errors import ConflictError, InvalidError, PreconditionFailedError
 from jobs_app.models import Project
-from jobs_app.services import audit, run_steps
+from jobs_app.services import audit, run_steps, traces
 from jobs_app.services.project_runs import ProjectRuns, runs_of
 from jobs_app.services.storages import defined_for
 from jobs_app.stores.artifacts import ARTIFACTS
@@ -24,7 +24,9 @@ from storage_app.records.query import Condition, Node, Op
 
 ORDERS: Final = ("-created_at", "created_at")
 AT_ONCE: Final = timedelta(seconds=2)  # how long a request helps along before it leaves the rest to the task
+LONGEST_RETRY: Final = timedelta(seconds=10)
 CHANGEABLE_ALWAYS: Final = frozenset({"name", "tags"})
+CHANGEABLE_WHILE_STARTING: Final = frozenset({"name"})  # the jobs that are still to be made must be as the first were
 BATCH: Final = 500
 
 
@@ -38,18 +40,27 @@ class RunView:
     progress: float
 
 
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """How many jobs went back to the queue; `more` where the time was up before all were asked."""
+
+    jobs: int
+    more: bool
+
+
 def create(actor: Actor, slug: str, new: NewRun) -> RunView:
     project, ours = runs_of(actor, slug, Scope.WRITE)
     _refuse({name: getattr(new, name) for name in NewRun.__slots__})
     defined_for(project, new.storage)
-    made = _made(ours, actor, new)
+    it = _draft(ours, actor, new)
+    made = ours.runs.insert(it, it.id)
     _audit(actor, "run.create", project, made)
     return _seen(ours, made)
 
 
 def get(actor: Actor, slug: str, id: str) -> RunView:
-    _, ours = runs_of(actor, slug, Scope.READ)
-    return _seen(ours, ours.runs.get(id))
+    project, ours = runs_of(actor, slug, Scope.READ)
+    return _seen(ours, traces.found(project, "run", id, ours.runs.get))
 
 
 def find(
@@ -85,7 +96,8 @@ def change(actor: Actor, slug: str, id: str, changes: Mapping[str, Any], version
         defined_for(project, changes["storage"])
 
     def changed(it: Run) -> Run:
-        fixed = sorted(changes.keys() - CHANGEABLE_ALWAYS)
+        free = CHANGEABLE_WHILE_STARTING if it.phase is Phase.STARTING else CHANGEABLE_ALWAYS
+        fixed = sorted(changes.keys() - free)
         if it.phase is not Phase.DRAFT and fixed:
             raise ConflictError(f"The run was started, so {', '.join(fixed)} cannot change any more. Clone it instead.")
         return replace(it, **changes)
@@ -109,7 +121,7 @@ def start(actor: Actor, slug: str, id: str, *, force: bool = False, version: int
             raise ConflictError("The run was cancelled. Clone it to run its documents again.")
         return replace(it, phase=Phase.STARTING, start=Start(ours.store.now(), by, force))
 
-    if not ours.tally(ours.runs.get(id).id).plans.get(run_steps.WAITING, 0):
+    if not ours.tally(ours.runs.get(id)).plans.get(run_steps.WAITING, 0):
         raise ConflictError("No document of the run is waiting. Attach some first.")
     after = ours.runs.change(id, started, version=version)
     _audit(actor, "run.start", project, after, force=force)
@@ -125,25 +137,27 @@ def cancel(actor: Actor, slug: str, id: str, reason: str = "", version: int | No
     by = By.actor(actor)
 
     def cancelled(it: Run) -> Run:
-        if run.state_of(it, ours.tally(id)).is_final:
+        if it.phase is Phase.CANCELLED or (it.phase is Phase.STARTED and ended):
             raise ConflictError("The run has ended.")
         return replace(it, phase=Phase.CANCELLED, cancelled_by=by)
 
+    it = ours.runs.get(id)
+    ended = run.state_of(it, ours.tally(it)).is_final
     after = ours.runs.change(id, cancelled, version=version)
     _audit(actor, "run.cancel", project, after, reason=reason)
-    run_steps.cancel_jobs(ours, after, Deadline(AT_ONCE), reason)
+    run_steps.cancel_jobs(ours, after, Deadline(AT_ONCE), actor, reason)
     return _seen(ours, after)
 
 
-def retry_failed(actor: Actor, slug: str, id: str, reason: str = "") -> int:
-    """Its jobs that failed or ran out of time go back to the queue; how many there were. A program may do so as long
-    as retries are left.
-    """
+def retry_failed(actor: Actor, slug: str, id: str, reason: str = "") -> Retried:
+    """Its jobs that failed or ran out of time go back to the queue. A program may do so as long as retries are left."""
     project, ours = runs_of(actor, slug, Scope.WRITE)
     it = ours.runs.get(id)
-    retried = run_steps.retry_jobs(ours, it, actor, reason)
-    _audit(actor, "run.retry", project, it, jobs=retried, reason=reason)
-    return retried
+    if it.phase is Phase.CANCELLED:
+        raise ConflictError("The run was cancelled. Clone it to run its documents again.")
+    retried, more = run_steps.retry_jobs(ours, it, actor, Deadline(LONGEST_RETRY), reason)
+    _audit(actor, "run.retry", project, it, jobs=retried, more=more, reason=reason)
+    return Retried(retried, more)
 
 
 def clone(actor: Actor, slug: str, id: str, name: str = "") -> RunView:
@@ -153,8 +167,9 @@ def clone(actor: Actor, slug: str, id: str, name: str = "") -> RunView:
     values = {field: getattr(source, field) for field in NewRun.__slots__}
     new = NewRun(**{**values, "name": name or f"{source.name} again"[:300]})
     _refuse({"name": new.name})
-    made = _made(ours, actor, new, cloned_from=source.id)
-    run_steps.copy_documents(ours, source, made)
+    it = _draft(ours, actor, new, cloned_from=source.id)
+    run_steps.copy_documents(ours, source, it)
+    made = ours.runs.insert(it, it.id)  # last, so that nobody meets a clone with half of the documents
     _audit(actor, "run.clone", project, made, source=source.id)
     return _seen(ours, made)
 
@@ -163,39 +178,38 @@ def delete(actor: Actor, slug: str, id: str, version: int | None = None) -> None
     """The run with what is known of its documents and artifacts. Files and jobs stay."""
     project, ours = runs_of(actor, slug, Scope.WRITE)
     doomed = ours.runs.get(id)
-    if run.state_of(doomed, ours.tally(id)) in (RunState.STARTING, RunState.RUNNING):
+    if version is not None and doomed.version != version:
+        raise PreconditionFailedError("The run was changed meanwhile.", current_version=doomed.version)
+    if run.state_of(doomed, ours.tally(doomed)) in (RunState.STARTING, RunState.RUNNING):
         raise ConflictError("The run has open jobs. Cancel it first.")
     for collection in (ARTIFACTS, DOCUMENTS):
         while batch := ours.store.query(slug, collection.name, {"run_id": id}, limit=BATCH).records:
             ours.store.apply(slug, [Delete(collection.name, record.id, optional=True) for record in batch])
-    ours.runs.delete(id, version=version)
+    ours.runs.delete(id)
     _audit(actor, "run.delete", project, doomed)
 
 
-def _made(ours: ProjectRuns, actor: Actor, new: NewRun, cloned_from: str | None = None) -> Run:
-    id, now = ours.runs.new_id(), ours.store.now()
-    return ours.runs.insert(
-        Run(
-            id=id,
-            version=1,
-            name=new.name or f"Run of {now:%Y-%m-%d %H:%M}",
-            created_at=now,
-            created_by=By.actor(actor),
-            content_type=new.content_type,
-            options=new.options,
-            outputs=tuple(new.outputs),
-            storage=new.storage,
-            priority=new.priority,
-            tags=tuple(dict.fromkeys(new.tags)),
-            max_retries=new.max_retries,
-            cloned_from=cloned_from,
-        ),
-        id,
+def _draft(ours: ProjectRuns, actor: Actor, new: NewRun, cloned_from: str | None = None) -> Run:
+    now = ours.store.now()
+    return Run(
+        id=ours.runs.new_id(),
+        version=1,
+        name=new.name or f"Run of {now:%Y-%m-%d %H:%M}",
+        created_at=now,
+        created_by=By.actor(actor),
+        content_type=new.content_type,
+        options=new.options,
+        outputs=tuple(new.outputs),
+        storage=new.storage,
+        priority=new.priority,
+        tags=tuple(dict.fromkeys(new.tags)),
+        max_retries=new.max_retries,
+        cloned_from=cloned_from,
     )
 
 
 def _seen(ours: ProjectRuns, it: Run) -> RunView:
-    tally = ours.tally(it.id)
+    tally = ours.tally(it)
     return RunView(it, tally, run.state_of(it, tally), run.progress_of(tally))
 
 

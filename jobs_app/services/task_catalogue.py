@@ -37,6 +37,13 @@ TASKS: dict[str, MaintenanceTask] = {
             run=run_steps.run,
         ),
         MaintenanceTask(
+            "run-ends",
+            "Writes down how the jobs of each run ended, before they are deleted.",
+            every=timedelta(hours=1),
+            limit=timedelta(minutes=5),
+            run=run_steps.remember_ends,
+        ),
+        MaintenanceTask(
             "health",
             "Looks whether the database, the queue and every storage answer.",
             every=timedelta(minutes=1),

@@ -45,7 +45,7 @@ def to_document(document: Document) -> dict[str, Any]:
         "detail": document.detail,
         "job_id": document.job_id,
         "served_by": list(document.served_by),
-        "seen_hash": document.seen_hash,
+        "attached_hash": document.attached_hash,
         "place": place_of(document.run_id, document.storage, document.path),
         "search": f"{document.path}\n{document.filename}",
     }
@@ -71,7 +71,7 @@ def from_record(record: Record) -> Document:
         detail=text(document["detail"]),
         job_id=optional_text(document["job_id"]),
         served_by=texts(document["served_by"]),
-        seen_hash=optional_text(document["seen_hash"]),
+        attached_hash=optional_text(document["attached_hash"]),
     )
 
 

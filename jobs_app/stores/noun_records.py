@@ -99,8 +99,8 @@ class NounRecords(Generic[V]):
         return Insert(self._name, self.noun.write(value), id)
 
     def guarded(self, id: str, value: V, guard: Conditions) -> Update:
-        """An update for `apply` that does nothing where the record is no longer as the guard says."""
-        return Update(self._name, id, self.noun.write(value), guard=guard, optional=True)
+        """An update for `apply`; the store's GuardFailedError where the record is no longer as the guard says."""
+        return Update(self._name, id, self.noun.write(value), guard=guard)
 
     def delete(self, id: str, *, version: int | None = None) -> V:
         with self._translated(id):

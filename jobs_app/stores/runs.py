@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from jobs_app.domain.job_states import JobState
 from jobs_app.domain.run import Phase, Run, Start
 from jobs_app.stores.noun_records import Noun
 from jobs_app.stores.values import by_in, by_out, known_time, mapping, number, optional_text, text, texts, time_out
@@ -36,6 +37,7 @@ def to_document(run: Run) -> dict[str, Any]:
         "start": _start_out(run.start),
         "cancelled_by": by_out(run.cancelled_by) if run.cancelled_by else None,
         "cloned_from": run.cloned_from,
+        "ended": {state.value: number for state, number in run.ended.items()},
         "search": "\n".join((run.name, *run.tags)),
     }
 
@@ -59,6 +61,7 @@ def from_record(record: Record) -> Run:
         start=_start_in(document["start"]),
         cancelled_by=by_in(document["cancelled_by"]) if document["cancelled_by"] is not None else None,
         cloned_from=optional_text(document["cloned_from"]),
+        ended={JobState(state): number(count) for state, count in mapping(document["ended"]).items()},
     )
 
 
