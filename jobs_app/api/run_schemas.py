@@ -168,6 +168,9 @@ class ArtifactIn(Body):
     storage: Alias | None = None
 
 
+Artifacts = Annotated[list[ArtifactIn], Field(min_length=1, max_length=artifacts.MOST_AT_ONCE)]
+
+
 class ArtifactsIn(Body):
     """One artifact with its fields here, or several in `artifacts` as one batch."""
 
@@ -182,7 +185,7 @@ class ArtifactsIn(Body):
     content_base64: str | None = None
     options: dict[str, Any] | None = None
     storage: Alias | None = None
-    artifacts: Annotated[list[ArtifactIn], Field(min_length=1, max_length=artifacts.MOST_AT_ONCE)] | None = None
+    artifacts: Artifacts | None = None
     deferred: StrictBool = Field(False, description="Acknowledged once durable, and committed with what else waits.")
     message: str = Field("", max_length=2000)
 

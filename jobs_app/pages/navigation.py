@@ -60,6 +60,7 @@ PAGES = (
     Page("Overview", "project-home", "overview", "Work", "o", words="home start dashboard"),
     Page("Jobs", "jobs", "jobs", "Work", "q", words="queue list find failed"),
     Page("Workers", "workers", "workers", "Work", "w", words="fleet drain"),
+    Page("Runs", "runs", "runs", "Work", "r", words="pipeline documents artifacts batch"),
     Page("Pauses", "pauses", "pause", "Work", "z", in_navigation=False, words="stop resume hold"),
     Page("Trash", "jobs-trash", "trash", "Work", "b", in_navigation=False, words="deleted restore undo"),
     Page("Maintenance", "maintenance", "maintenance", "System", "m", of_project=False, words="tasks schedule runs"),

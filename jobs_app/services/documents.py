@@ -22,7 +22,7 @@ from jobs_app.services.storages import defined_for
 from jobs_app.stores.documents import DOCUMENTS, place_of
 from jobs_app.stores.job_records import JobRecords
 from jobs_app.stores.noun_records import Found
-from storage_app import hashes
+from storage_app import file_storages, hashes
 from storage_app.outbox.reading import PendingView
 from storage_app.providers import StorageFileInfo, StorageStream
 from storage_app.records.query import Condition, Node, Op
@@ -156,8 +156,8 @@ def find(
     With a job's state and words together, or for jobs that are gone, a page may be shorter than asked for: as long as
     there is a cursor there may be more.
     """
-    _, ours = runs_of(actor, slug, Scope.READ)
-    it = ours.runs.get(run_id)
+    project, ours = runs_of(actor, slug, Scope.READ)
+    it = traces.found(project, "run", run_id, ours.runs.get)
     if text is not None and not text.split():
         raise InvalidError.at("q", "has no word in it")
     if state is not None and state.value in JOB_STATES and text is None:
@@ -187,6 +187,10 @@ def content(
     _, ours = runs_of(actor, slug, Scope.READ)
     document = _of_run(ours, run_id, id)
     return PendingView(document.storage, ours.slug).open_stream(document.path, start=start, length=length)
+
+
+def whole(stream: StorageStream) -> bytes:
+    return b"".join(file_storages.pieces_of(stream))
 
 
 def detach(actor: Actor, slug: str, run_id: str, id: str) -> None:

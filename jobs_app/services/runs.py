@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from jobs_app.domain import new_run, run
 from jobs_app.domain.access import Actor, Scope
+from jobs_app.domain.document import Plan
 from jobs_app.domain.job import By
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_run import NewRun
@@ -38,6 +39,10 @@ class RunView:
     tally: Tally
     state: RunState
     progress: float
+
+    @property
+    def skipped(self) -> int:
+        return self.tally.plans.get(Plan.SKIPPED, 0)
 
 
 @dataclass(frozen=True, slots=True)
