@@ -12,8 +12,10 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
 from jobs_app.api import (
+    artifacts,
     audit,
     claims,
+    documents,
     failures,
     files,
     job_actions,
@@ -27,6 +29,7 @@ from jobs_app.api import (
     outbox,
     projects,
     quarantine,
+    runs,
     saved_views,
     storages,
     tokens,
@@ -72,6 +75,7 @@ for module in (
     *(me, projects, tokens, audit),
     *(claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers),
     *(storages, files, outbox),
+    *(runs, documents, artifacts),
     *(maintenance, quarantine),
 ):
     api.add_router("", module.router)
