@@ -11,7 +11,30 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from jobs_app.api import audit, claims, jobs, logs, maintenance, me, projects, quarantine, tokens, workers
+from jobs_app.api import (
+    artifacts,
+    audit,
+    claims,
+    documents,
+    failures,
+    files,
+    job_actions,
+    job_files,
+    job_finding,
+    job_statistics,
+    jobs,
+    logs,
+    maintenance,
+    me,
+    outbox,
+    projects,
+    quarantine,
+    runs,
+    saved_views,
+    storages,
+    tokens,
+    workers,
+)
 from jobs_app.api.authentication import AUTH
 from jobs_app.errors import InvalidError, RefusedError
 from project import frame, openapi, problems
@@ -47,7 +70,14 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-for module in (me, projects, tokens, audit, claims, jobs, logs, workers, maintenance, quarantine):
+# Within a group fixed words come before ids: `jobs/export` is no job.
+for module in (
+    *(me, projects, tokens, audit),
+    *(claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers),
+    *(storages, files, outbox),
+    *(runs, documents, artifacts),
+    *(maintenance, quarantine),
+):
     api.add_router("", module.router)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from project import faults
+from project import faults, storage_faults
+from storage_app.providers.errors import StorageError
 
 log = logging.getLogger("holdfast.errors")
 PROBLEM_JSON = "application/problem+json"
@@ -36,6 +37,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "Send JSON"),
     "range_not_satisfiable": (416, "That range is not there"),
     "validation_error": (422, "Something in the request is wrong"),
+    "invalid_query": (422, "The query cannot be read"),
     "invalid_path": (422, "Not a path that is allowed"),
     "idempotency_key_reused": (422, "The idempotency key belongs to another request"),
     "rate_limited": (429, "Too many requests"),
@@ -88,6 +90,8 @@ def response(code: str, detail: str, **extra: Any) -> HttpResponse:
         answer["WWW-Authenticate"] = 'Bearer realm="holdfast"'
     if answer.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         answer["Retry-After"] = str(extra.get("retry_after", RETRY_AFTER_SECONDS))
+    if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and "size" in extra:
+        answer["Content-Range"] = f"bytes */{extra['size']}"
     return answer
 
 
@@ -111,6 +115,8 @@ def of(error: BaseException) -> tuple[str, str, dict[str, Any]] | None:
     if fault := faults.of(error):
         log.error("%s", fault[1], exc_info=error)
         return (*fault, {})
+    if isinstance(error, StorageError):
+        return storage_faults.of(error)
     code = getattr(error, "code", None)
     if not isinstance(code, str) or code not in PROBLEMS:
         return None

@@ -1,12 +1,28 @@
 """The tables behind the database record store that all collections share; declared collections have their own
 (`records/database/tables.py`). Statements on the paths that matter are written by hand and read these columns.
+Those of the outbox stand beside what uses them, in `outbox/tables.py`.
 """
 
 from typing import ClassVar
 
 from django.db import models
 
+from storage_app.outbox.tables import OutboxLine, PendingChange, SentBatch
 from storage_app.records.database.columns import CodePointTextField
+
+__all__ = [
+    "FreeRecord",
+    "OutboxLine",
+    "PendingChange",
+    "RecordCount",
+    "RecordEntry",
+    "RecordQuarantine",
+    "RecordSequence",
+    "RecordStream",
+    "RecordTally",
+    "SentBatch",
+    "StorageCheck",
+]
 
 
 class FreeRecord(models.Model):
@@ -129,3 +145,17 @@ class RecordQuarantine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.collection}/{self.record}"
+
+
+class StorageCheck(models.Model):
+    """How a storage was when it was last asked; `since` is when it began to be so."""
+
+    alias = models.CharField(max_length=64, primary_key=True)
+    healthy = models.BooleanField()
+    message = models.TextField(blank=True)
+    details = models.JSONField(default=dict)
+    checked_at = models.DateTimeField()
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.alias}: {'healthy' if self.healthy else self.message}"

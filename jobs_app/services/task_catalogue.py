@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, retention
+from jobs_app.services import clean_up, expiry, health, job_numbers, operations, outbox, retention, run_steps, storages
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -23,6 +23,13 @@ TASKS: dict[str, MaintenanceTask] = {
             run=expiry.run,
         ),
         MaintenanceTask(
+            "operations",
+            "Goes on with operations on many jobs, such as retrying all that failed.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=20),
+            run=operations.run,
+        ),
+        MaintenanceTask(
             "retention",
             "Removes jobs that ended long ago, with events and logs, and empties the trash.",
             every=timedelta(days=1),
@@ -30,11 +37,46 @@ TASKS: dict[str, MaintenanceTask] = {
             run=retention.run,
         ),
         MaintenanceTask(
+            "statistics",
+            "Counts what came to an end into minutes, hours and days, and notes how deep the queues are.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=50),
+            run=job_numbers.run,
+        ),
+        MaintenanceTask(
+            "runs",
+            "Goes on with runs that are being started, and cancels the jobs of those that were cancelled.",
+            every=timedelta(seconds=2),
+            limit=timedelta(seconds=20),
+            run=run_steps.run,
+        ),
+        MaintenanceTask(
+            "run-ends",
+            "Writes down how the jobs of each run ended, before they are deleted.",
+            every=timedelta(hours=1),
+            limit=timedelta(minutes=5),
+            run=run_steps.remember_ends,
+        ),
+        MaintenanceTask(
             "health",
-            "Asks the database, the queue and every storage whether they answer.",
+            "Looks whether the database, the queue and every storage answer.",
             every=timedelta(minutes=1),
             limit=timedelta(seconds=30),
             run=health.run,
+        ),
+        MaintenanceTask(
+            "outbox",
+            "Sends the file changes that wait, as one commit for each storage and project.",
+            every=timedelta(seconds=10),
+            limit=timedelta(seconds=60),
+            run=outbox.run,
+        ),
+        MaintenanceTask(
+            "storages",
+            "Asks every file storage whether it answers and takes writes.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=30),
+            run=storages.check_all,
         ),
     )
 }

@@ -109,7 +109,7 @@ def test_an_order_or_cursor_that_is_none_is_refused(project: Project, wrong: dic
         jobs.find(COMMAND, project.slug, JobFilter(), **wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
-@pytest.mark.parametrize("field", ["content_type", "worker_id", "ingestion_task_id", "run_id", "tag", "text"])
+@pytest.mark.parametrize("field", ["content_type", "worker_id", "ingestion_task_id", "run_id", "tag"])
 def test_a_nul_which_no_field_can_hold_is_refused_and_not_asked_of_the_store(project: Project, field: str) -> None:
     with pytest.raises(InvalidError, match="NUL"):
         jobs.find(COMMAND, project.slug, JobFilter(**{field: "a\0b"}))  # type: ignore[arg-type]  # a text field each
@@ -121,3 +121,12 @@ def test_a_cursor_of_another_project_is_refused(project: Project, other_project:
     cursor = jobs.find(COMMAND, other_project.slug, JobFilter(), limit=1).next_cursor
     with pytest.raises(InvalidError):
         jobs.find(COMMAND, project.slug, JobFilter(), cursor=cursor)
+
+
+def test_the_whole_history_is_searched_however_much_lies_before_what_matches(project: Project) -> None:
+    old = make_job(project, name="the needle", content_type="rare", tags=["odd"])
+    for _ in range(2):
+        jobs.create_many(COMMAND, project.slug, [NewJob(name="hay", content_type="hay")] * 400)
+    for wanted in (JobFilter(text="needle"), JobFilter(content_type="rare"), JobFilter(tag="odd")):
+        page = jobs.find(COMMAND, project.slug, wanted, limit=1)
+        assert [job.id for job in page.jobs] == [old.id]
