@@ -1,6 +1,6 @@
 """Every page with made-up content, empty, full and hostile: templates are looked at and checked without any service.
 
-`/full/…` and `/empty/…` are drawn by `_view`; behind them stand the addresses of the product, for every link to lead somewhere.
+`/full/…` and `/empty/…` are drawn by `_view`; behind them stand the addresses of the product, so every link works.
 """
 
 from collections.abc import Callable
