@@ -16,7 +16,11 @@ from jobs_app.api import (
     audit,
     claims,
     documents,
+    failures,
     files,
+    job_actions,
+    job_finding,
+    job_statistics,
     jobs,
     logs,
     maintenance,
@@ -25,6 +29,7 @@ from jobs_app.api import (
     projects,
     quarantine,
     runs,
+    saved_views,
     storages,
     tokens,
     workers,
@@ -64,9 +69,11 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
+# Fixed words come before ids: `jobs/export` is no job.
+JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
 for module in (
     *(me, projects, tokens, audit),
-    *(claims, jobs, logs, workers),
+    *JOB_MODULES,
     *(storages, files, outbox),
     *(runs, documents, artifacts),
     *(maintenance, quarantine),

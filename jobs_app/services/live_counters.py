@@ -11,6 +11,7 @@ from jobs_app.services import changes, consumers
 from jobs_app.stores.artifacts import ARTIFACTS
 from jobs_app.stores.controls import CONTROLS
 from jobs_app.stores.documents import DOCUMENTS
+from jobs_app.stores.job_numbers import SHEETS
 from jobs_app.stores.jobs import EVENTS, JOBS, LOGS
 from jobs_app.stores.runs import RUNS
 from jobs_app.stores.workers import WORKERS
@@ -23,6 +24,7 @@ _IN_STORE: Final[Mapping[str, tuple[str, str | None]]] = {
     "jobs": (JOBS.name, None),
     JOB_EVENTS: (JOBS.name, EVENTS),
     JOB_LOGS: (JOBS.name, LOGS),
+    "job-numbers": (SHEETS.name, None),
     "workers": (WORKERS.name, None),
     "runs": (RUNS.name, None),
     "documents": (DOCUMENTS.name, None),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, outbox, retention, run_steps, storages
+from jobs_app.services import clean_up, expiry, health, job_numbers, operations, outbox, retention, run_steps, storages
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -21,6 +21,13 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(minutes=1),
             limit=timedelta(seconds=50),
             run=expiry.run,
+        ),
+        MaintenanceTask(
+            "operations",
+            "Goes on with operations on many jobs, such as retrying all that failed.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=20),
+            run=operations.run,
         ),
         MaintenanceTask(
             "retention",
@@ -42,6 +49,13 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(hours=1),
             limit=timedelta(minutes=5),
             run=run_steps.remember_ends,
+        ),
+        MaintenanceTask(
+            "statistics",
+            "Counts what came to an end into minutes, hours and days, and notes how deep the queues are.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=50),
+            run=job_numbers.run,
         ),
         MaintenanceTask(
             "health",
