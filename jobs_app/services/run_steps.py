@@ -77,12 +77,14 @@ def remember_ends(deadline: Deadline) -> Counts:
 def hand_out(ours: ProjectRuns, it: Run, deadline: Deadline) -> int:
     """How many documents were settled before the time was up; the run is started when none waits any more."""
     settled = 0
-    while not deadline.passed:
+    while True:
         if ours.runs.get(it.id).phase is not Phase.STARTING:
             break
         waiting = ours.documents.find({"run_id": it.id, "plan": WAITING.value}, "id", BATCH).items
         if not waiting:
             ours.runs.change(it.id, _started)
+            break
+        if deadline.passed:
             break
         try:
             _settle(ours, it, waiting)
