@@ -24,7 +24,7 @@ from jobs_app.stores.job_records import JobRecords
 from jobs_app.stores.noun_records import Found
 from storage_app import file_storages, hashes
 from storage_app.outbox.reading import PendingView
-from storage_app.providers import StorageFileInfo, StorageStream
+from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo, StorageStream
 from storage_app.records.configured import record_store
 from storage_app.records.query import Condition, Node, Op
 
@@ -225,14 +225,24 @@ def _attached(
     inline: bool = False,
 ) -> Attached:
     first: list[Document] = []
-    new = 0
+    new = there = 0
     remaining, view = iter(infos), PendingView(storage, ours.slug)
     while chunk := list(islice(remaining, BATCH)):
-        hashed = [info if info.sha else view.get_file_info(info.path) for info in chunk]  # not every listing tells
+        hashed = _hashed(view, chunk)
         made = _insert(ours, [_document(ours, it, storage, info, options, inline) for info in hashed])
-        new += len(made)
+        new, there = new + len(made), there + len(hashed)
         first += made[: BATCH - len(first)]
-    return Attached(first, new, len(infos) - new)
+    return Attached(first, new, there - new)
+
+
+def _hashed(view: PendingView, infos: Sequence[StorageFileInfo]) -> list[StorageFileInfo]:
+    """Not every listing tells the hashes. A file that went meanwhile is as if it had never matched."""
+    asked = view.get_file_infos([info.path for info in infos if not info.sha])
+    known = [asked.get(info.path, info) for info in infos]
+    for each in known:
+        if isinstance(each, StorageError) and each.code is not StorageErrorCode.NOT_FOUND:
+            raise each
+    return [each for each in known if isinstance(each, StorageFileInfo) and each.sha]
 
 
 def _insert(ours: ProjectRuns, documents: Sequence[Document]) -> list[Document]:

@@ -1,4 +1,4 @@
-"""The pages of runs as a browser draws them: empty, full, and of hostile names; what axe finds, and how wide they are."""
+"""The pages of runs as a browser draws them: empty, full, of hostile names; what axe finds, and how wide they are."""
 
 import os
 from pathlib import Path
