@@ -19,6 +19,7 @@ from jobs_app.api import (
     failures,
     files,
     job_actions,
+    job_files,
     job_finding,
     job_statistics,
     jobs,
@@ -69,11 +70,10 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-# Fixed words come before ids: `jobs/export` is no job.
-JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
+# Within a group fixed words come before ids: `jobs/export` is no job.
 for module in (
     *(me, projects, tokens, audit),
-    *JOB_MODULES,
+    *(claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers),
     *(storages, files, outbox),
     *(runs, documents, artifacts),
     *(maintenance, quarantine),

@@ -111,6 +111,7 @@ def file_cast(project: Project) -> dict[str, str]:
     """The ids of a change for everything that can be done to one; and files to read. The storage keeps versions."""
     slug = project.slug
     files.write(COMMAND, slug, "default", "a.txt", b"0123456789")
+    files.write(COMMAND, slug, "default", "picture.png", b"\x89PNG\r\n\x1a\n")
     expected = files.info(COMMAND, slug, "default", "a.txt").sha
     files.write(COMMAND, slug, "default", "a.txt", b"refused", expected_sha=expected, deferred=True)
     file_storages.run(lambda storages: storages.for_project("default", slug).write_file("a.txt", b"theirs", "Theirs"))

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
-from jobs_app.services import logins, people, tokens
+from jobs_app.services import logins, people, tokens, workspaces
 from storage_app.records.base import RecordStore
 from tests.factories import file_cast, job_cast, make_person, make_project, make_token, run_cast
 
@@ -51,12 +51,19 @@ class Route:
         return self.path.startswith("api/")
 
 
-QUERIES = {"DELETE /api/v1/projects/<p>": "?confirm=alpha", "GET /live/": "?topics=/maintenance"}
+QUERIES = {
+    "DELETE /api/v1/projects/<p>": "?confirm=alpha",
+    "GET /live/": "?topics=/maintenance",
+    "GET /p/<slug:slug>/documents/<slug:storage>/file/": "?path=a.txt",
+    "GET /p/<slug:slug>/documents/<slug:storage>/image/": "?path=picture.png",
+    "POST /p/<slug:slug>/documents/<slug:storage>/edit/": "?path=new.txt",
+}
 V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
 JOBS = f"{PROJECT}/jobs"
 STORAGE = f"{PROJECT}/storages/<s>"
 PAGE = "p/<slug:slug>/"
+FILES = f"{PAGE}documents/<slug:storage>/"
 LEASE = "the token of the one lease"
 RUNS = f"{PROJECT}/runs"
 RUN_DOCUMENT = f"{RUNS}/<id>/documents/<doc>"
@@ -113,6 +120,11 @@ ROUTES = [
     Route("GET", f"{PROJECT}/views/<id>", READ),
     Route("PUT", f"{PROJECT}/views/<id>", WRITE, {"name": "ours", "shared": True}),
     Route("DELETE", f"{PROJECT}/views/<id>", WRITE),
+    Route("GET", f"{JOBS}/<id>/files", READ),
+    Route("GET", f"{JOBS}/<id>/files/<path:path>", READ),
+    Route("HEAD", f"{JOBS}/<id>/files/<path:path>", READ),
+    Route("PUT", f"{JOBS}/<id>/files/<path:path>", WRITE),
+    Route("DELETE", f"{JOBS}/<id>/files/<path:path>", WRITE),
     Route("GET", f"{PROJECT}/trash", READ),
     Route("POST", f"{PROJECT}/trash/<id>/restore", WRITE),
     Route("DELETE", f"{PROJECT}/trash/<id>", WRITE),
@@ -224,6 +236,19 @@ ROUTES = [
     Route("GET", f"{PAGE}pauses/", READ),
     Route("POST", f"{PAGE}pauses/", WRITE, {"reason": "a new disk"}),
     Route("POST", f"{PAGE}pauses/resume/", WRITE, {"content_type": "pdf"}),
+    Route("GET", f"{PAGE}documents/", READ),
+    Route("GET", FILES, READ),
+    Route("GET", f"{FILES}file/", READ),
+    Route("GET", f"{FILES}image/", READ),
+    Route("GET", f"{FILES}new/", WRITE),
+    Route("POST", f"{FILES}edit/", WRITE, {"text": "x"}),
+    Route("POST", f"{FILES}upload/", WRITE),
+    Route("POST", f"{FILES}delete/", WRITE, {"path": "a.txt"}),
+    Route("POST", f"{FILES}rename/", WRITE, {"path": "a.txt", "to": "d.txt"}),
+    Route("GET", f"{FILES}outbox/", READ),
+    Route("POST", f"{FILES}outbox/flush/", WRITE),
+    Route("POST", f"{FILES}outbox/<int:id>/retry/", WRITE),
+    Route("POST", f"{FILES}outbox/<int:id>/discard/", WRITE),
     Route("GET", f"{PAGE}runs/", READ),
     Route("GET", f"{PAGE}runs/new/", WRITE),
     Route("GET", f"{PAGE}runs/<run_id>/", READ),
@@ -246,6 +271,7 @@ ROUTES = [
     Route("POST", f"{PAGE}settings/tokens/<int:token_id>/rotate/", ADMIN),
     Route("GET", f"{PAGE}settings/audit/", ADMIN),
     Route("GET", f"{PAGE}storages/", READ),
+    Route("POST", f"{PAGE}storages/<slug:storage>/test/", WRITE),
     Route("GET", f"{PAGE}storages/quarantine/", ADMIN),
     Route("POST", f"{PAGE}storages/quarantine/<name>/restore/", ADMIN, {"text": "{}"}),
     Route("POST", f"{PAGE}storages/quarantine/<name>/discard/", ADMIN),
@@ -325,6 +351,7 @@ def world(
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
     runs = run_cast(project)
     jobs = job_cast(project)
+    workspaces.write(COMMAND, project.slug, jobs["pending"], "a.txt", [b"x"], 1)
     return World(project, other_project, member, token, invitation, set_aside, jobs, file_cast(project), runs)
 
 
@@ -350,6 +377,8 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<slug:name>": "index",
         "<path:path>": "a.txt",
         "<s>": "default",
+        "<slug:storage>": "default",
+        "<int:id>": world.changes["parked"],
         "<id>": world.id_for(route),
         "<run_id>": world.runs["drafted"],
         "<document_id>": world.runs["attached"],

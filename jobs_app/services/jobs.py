@@ -206,8 +206,9 @@ def erase(actor: Actor, slug: str, id: str) -> None:
     """Out of the trash for good, with everything that belonged to it."""
     project, records = jobs_of(actor, slug, Scope.WRITE)
     job = records.get(id, in_trash=True)
-    if records.purge(id, {"status": TRASHED}):
-        retention.follow(project.slug, id)
+    with retention.departing(project.slug, [id]):
+        erased = records.purge(id, {"status": TRASHED})
+    if erased:
         _audit(actor, "job.erase", project, job)
 
 

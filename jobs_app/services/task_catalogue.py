@@ -37,6 +37,13 @@ TASKS: dict[str, MaintenanceTask] = {
             run=retention.run,
         ),
         MaintenanceTask(
+            "statistics",
+            "Counts what came to an end into minutes, hours and days, and notes how deep the queues are.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=50),
+            run=job_numbers.run,
+        ),
+        MaintenanceTask(
             "runs",
             "Goes on with runs that are being started, and cancels the jobs of those that were cancelled.",
             every=timedelta(seconds=2),
@@ -49,13 +56,6 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(hours=1),
             limit=timedelta(minutes=5),
             run=run_steps.remember_ends,
-        ),
-        MaintenanceTask(
-            "statistics",
-            "Counts what came to an end into minutes, hours and days, and notes how deep the queues are.",
-            every=timedelta(minutes=1),
-            limit=timedelta(seconds=50),
-            run=job_numbers.run,
         ),
         MaintenanceTask(
             "health",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from storage_app.outbox import coalescing, pending
@@ -37,12 +37,12 @@ def due(alias: str, now: datetime) -> list[str]:
     """The projects whose changes are to go out now: old enough, many enough, or asked for; the oldest first."""
     waiting = PendingChange.objects.filter(alias=alias, state=PendingState.WAITING)
     groups = waiting.values("project").annotate(
-        oldest=Min("waiting_since"), files=Count("id"), bytes=Sum("size"), last_asked=Max("asked")
+        oldest=Min("waiting_since"), files=Count("id"), bytes=Sum("size"), asked_for=Count("id", filter=Q(asked=True))
     )
     found = [
         (group["oldest"], group["project"])
         for group in groups
-        if group["last_asked"]
+        if group["asked_for"]
         or group["files"] >= MOST_FILES
         or group["bytes"] >= MOST_BYTES
         or group["oldest"] <= now - WINDOW

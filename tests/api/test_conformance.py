@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project
-from jobs_app.services import maintenance, quarantine, tokens
+from jobs_app.services import maintenance, quarantine, tokens, workspaces
 from storage_app.records.base import RecordStore
 from tests.api.client import Answer, Api
 from tests.factories import file_cast, job_cast, make_person, make_project, make_token, run_cast
@@ -38,8 +38,10 @@ LEASE = "the token of the one lease"
 # What these send is no document of JSON; their own tests read it.
 STREAMED = {
     *(f"get /projects/{{p}}/jobs/{{id}}/logs/{kind}" for kind in ("stream", "download")),
+    *(f"{method} /projects/{{p}}/jobs/{{id}}/files/{{path}}" for method in ("get", "head")),
     *(f"{method} /projects/{{p}}/storages/{{s}}/files/{{path}}" for method in ("get", "head")),
     "get /projects/{p}/storages/{s}/pending/{id}",
+    "get /projects/{p}/jobs/export",
     "get /projects/{p}/runs/{id}/documents/{doc}/content",
     "get /projects/{p}/artifacts/{id}/content",
     "get /projects/{p}/jobs/export",
@@ -109,6 +111,10 @@ CALLS = [
     Call("get /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 304, None, (("If-None-Match", '"v1"'),)),
     Call("put /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 200, {"name": "New"}, (("If-Match", '"v1"'),)),
     Call("delete /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 204),
+    Call("get /projects/{p}/jobs/{id}/files", f"{JOBS}/PENDING/files", 200),
+    Call("put /projects/{p}/jobs/{id}/files/{path}", f"{JOBS}/PENDING/files/b.txt", 201),
+    Call("put /projects/{p}/jobs/{id}/files/{path}", f"{JOBS}/PENDING/files/a.txt", 200),
+    Call("delete /projects/{p}/jobs/{id}/files/{path}", f"{JOBS}/PENDING/files/a.txt", 204),
     Call("get /projects/{p}/trash", "/projects/alpha/trash", 200),
     Call("post /projects/{p}/trash/{id}/restore", "/projects/alpha/trash/DELETED/restore", 200),
     Call("delete /projects/{p}/trash/{id}", "/projects/alpha/trash/DELETED", 204),
@@ -205,8 +211,8 @@ def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.Monke
     token, _ = tokens.create(COMMAND, "alpha", "existing", ["read"])
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
     monkeypatch.setattr("jobs_app.domain.lease.new_token", lambda: LEASE)
-    runs = run_cast(project)
-    ids = {**runs, **job_cast(project), **file_cast(project), "set_aside": set_aside.id}
+    ids = {**run_cast(project), **job_cast(project), **file_cast(project), "set_aside": set_aside.id}
+    workspaces.write(COMMAND, "alpha", ids["pending"], "a.txt", [b"x"], 1)
     return World(chief, Api(make_token(project, Scope.WORK)), token.pk, ids)
 
 

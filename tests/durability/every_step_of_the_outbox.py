@@ -66,12 +66,12 @@ def _migrated() -> int:
 def _work(database: Path, storage: dict[str, Any], acknowledged: Path, step: int) -> int:
     from storage_app import file_storages
     from storage_app.outbox import flushing, pending
-    from storage_app.providers import FileDelete, FileWrite
+    from storage_app.providers import FileChange, FileDelete, FileWrite
 
     use(database, storage)
     _write("gone", b"0")
     _die_before(step)
-    rounds = [
+    rounds: list[list[FileChange]] = [
         [FileWrite("a", b"1"), FileWrite("b", b"1")],
         [FileWrite("a", b"2"), FileDelete("gone")],
     ]
@@ -107,7 +107,7 @@ def _die_before(step: int) -> None:
         return execute(*args)
 
     connection.execute_wrappers.append(statement)
-    connection._commit = watched(connection._commit)  # type: ignore[attr-defined,method-assign] # what ends a transaction
+    connection._commit = watched(connection._commit)  # type: ignore[attr-defined] # what ends a transaction
     for name in CALLS:
         setattr(os, name, watched(getattr(os, name)))
     send = AsyncHTTPTransport.handle_async_request

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from storage_app.providers import StorageProvider
+from storage_app.providers.factory import Storages
 from tests.durability.outbox_process import ALIAS, PROJECT, prepare
 
 
@@ -49,7 +51,7 @@ def _same(who: str, number: int, wrote: list[str]) -> None:
     from storage_app import file_storages
     from storage_app.providers import StorageError, StorageErrorCode
 
-    def provider(storages):  # type: ignore[no-untyped-def]  # the storages' loop gives it
+    def provider(storages: Storages) -> StorageProvider:
         return storages.for_project(ALIAS, PROJECT)
 
     content = f"{who} {number} {time.monotonic_ns()}"
@@ -64,7 +66,7 @@ def _same(who: str, number: int, wrote: list[str]) -> None:
     wrote.append(content)
 
 
-async def _refreshed(provider) -> None:  # type: ignore[no-untyped-def]  # as above
+async def _refreshed(provider: StorageProvider) -> None:
     provider.refresh()
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from storage_app.providers.github import Clock
 from tests.durability.conftest import Tally
 from tests.durability.outbox_process import PROJECT
 from tests.durability.outbox_until_killed import FILES, name
@@ -39,7 +40,7 @@ def storage(kind: str, folder: Path) -> Iterator[tuple[dict[str, Any], GitHubDou
     if kind == "local":
         yield {"provider": "local", "root_path": str(folder / "files")}, None
         return
-    with github.github(folder, github.Clock()) as double:
+    with github.github(folder, Clock()) as double:
         double.commit({"README.md": b"# Files\n", f"{PROJECT}/same": b"0"}, "The start")
         double.limits.enabled = False
         with on_a_port(double) as url:
