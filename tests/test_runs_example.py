@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from storage_app.providers.github import Clock
 from tests.github_double import GitHubDouble
 from tests.github_double.serving import on_a_port
 from tests.project.servers import free_port, until
@@ -30,7 +31,7 @@ FILES = {
 
 @pytest.fixture
 def double(tmp_path: Path) -> Iterator[GitHubDouble]:
-    with github.github(tmp_path, github.Clock()) as double:
+    with github.github(tmp_path, Clock()) as double:
         double.commit(FILES, "The handbook")
         double.limits.enabled = False
         yield double

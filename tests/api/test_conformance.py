@@ -44,7 +44,6 @@ STREAMED = {
     "get /projects/{p}/jobs/export",
     "get /projects/{p}/runs/{id}/documents/{doc}/content",
     "get /projects/{p}/artifacts/{id}/content",
-    "get /projects/{p}/jobs/export",
 }
 RUNS = "/projects/alpha/runs"
 ARTIFACT = {"document_id": "WORKING", "job_id": "RUN_JOB", "path": "out/b.json", "content": "{}"}

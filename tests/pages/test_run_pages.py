@@ -76,10 +76,10 @@ def test_documents_are_attached_from_the_page(operator: Client, project: Project
         files.write(COMMAND, "alpha", "default", path, b"x")
     place = f"/p/alpha/runs/{run}/"
     for wanted, new in (("docs/a.md", 1), ("docs/*.md", 1), ("docs/", 1)):
-        sentence = said(operator, f"{place}attach/", storage="default", files=wanted)[0]
+        sentence = said(operator, f"{place}attach/", storage="default", paths=wanted)[0]
         assert sentence.startswith(f"{new} document attached.")
     assert shown(body(operator, place)) == ["docs/a.md", "docs/b.md", "docs/deep/c.md"]
-    nothing = operator.post(f"{place}attach/", {"storage": "default", "files": "none/**"})
+    nothing = operator.post(f"{place}attach/", {"storage": "default", "paths": "none/**"})
     assert (nothing.status_code, b"No file matches." in nothing.content) == (422, True)
     upload = SimpleUploadedFile("mine.md", b"# Mine")
     assert said(operator, f"{place}upload/", file=upload) == ["mine.md is attached."]

@@ -85,7 +85,8 @@ def test_another_that_settles_the_same_documents_in_between_makes_no_second_job(
 ) -> None:
     for number in range(5):
         files.write(COMMAND, project.slug, "default", f"docs/{number}", b"%d" % number)
-    plain, entered = Contents.look_at, []
+    plain = Contents.look_at
+    entered: list[int] = []
 
     def look_at(self: Contents, waiting: Sequence[Document]) -> dict[str, Look]:
         looks = plain(self, waiting)
