@@ -215,26 +215,6 @@ def test_a_wait_for_the_lock_that_was_given_up_leaves_it_to_others(tmp_path: Pat
         lock.close()
 
 
-def test_the_counter_of_changes_never_falls_back(store: FileRecordStore) -> None:
-    with store:
-        numbers = []
-        for _ in range(2):
-            id = store.insert("p", "jobs", {"status": "a"}).id
-            store.append("p", "jobs", id, "log", [{"n": 1}])
-            store.update("p", "jobs", id, {"status": "b"})
-            numbers.append(_counters(store))
-            store.rebuild_index("p")
-            numbers.append(_counters(store))
-            store.delete_project("p")
-            numbers.append(_counters(store))
-        assert numbers == [tuple(map(max, zip(*numbers[: place + 1], strict=True))) for place in range(len(numbers))]
-        assert len(set(numbers)) > 4
-
-
-def _counters(store: FileRecordStore) -> tuple[int, int]:
-    return store.change_counter("p", "jobs"), store.change_counter("p", "jobs", "log")
-
-
 def test_a_busy_writer_finds_files_made_beforehand_and_leaves_none(store: FileRecordStore, tmp_path: Path) -> None:
     own = tmp_path / "records/p/.store"
     with store:
