@@ -1,9 +1,9 @@
 """The pages of jobs without a browser: what they show, what they refuse, what a form changes."""
 
 import re
+from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.contrib.messages import get_messages
 from django.test import Client
 
@@ -326,7 +326,7 @@ def test_each_part_of_a_page_that_waits_for_changes_is_told_of_them(operator: Cl
     told = {topic.partition("/")[2] for topic in followed(page)}
     waiting = {
         word
-        for template in (settings.BASE_DIR / "templates").rglob("*.html")
+        for template in (Path(__file__).parents[2] / "templates").rglob("*.html")
         for topics in re.findall(r'data-live-topic="([a-z -]+)"', template.read_text())
         for word in topics.split()
     }
