@@ -14,7 +14,11 @@ from ninja.openapi.schema import OpenAPISchema
 from jobs_app.api import (
     audit,
     claims,
+    failures,
     files,
+    job_actions,
+    job_finding,
+    job_statistics,
     jobs,
     logs,
     maintenance,
@@ -22,6 +26,7 @@ from jobs_app.api import (
     outbox,
     projects,
     quarantine,
+    saved_views,
     storages,
     tokens,
     workers,
@@ -61,12 +66,10 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-for module in (
-    *(me, projects, tokens, audit),
-    *(claims, jobs, logs, workers),
-    *(storages, files, outbox),
-    *(maintenance, quarantine),
-):
+# Fixed words come before ids: `jobs/export` is no job.
+JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
+STORAGE_MODULES = (storages, files, outbox)
+for module in (me, projects, tokens, audit, *JOB_MODULES, *STORAGE_MODULES, maintenance, quarantine):
     api.add_router("", module.router)
 
 
