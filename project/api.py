@@ -12,11 +12,14 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
 from jobs_app.api import (
+    artifacts,
     audit,
     claims,
+    documents,
     failures,
     files,
     job_actions,
+    job_files,
     job_finding,
     job_statistics,
     jobs,
@@ -26,6 +29,7 @@ from jobs_app.api import (
     outbox,
     projects,
     quarantine,
+    runs,
     saved_views,
     storages,
     tokens,
@@ -66,10 +70,14 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-# Fixed words come before ids: `jobs/export` is no job.
-JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
-STORAGE_MODULES = (storages, files, outbox)
-for module in (me, projects, tokens, audit, *JOB_MODULES, *STORAGE_MODULES, maintenance, quarantine):
+# Within a group fixed words come before ids: `jobs/export` is no job.
+for module in (
+    *(me, projects, tokens, audit),
+    *(claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers),
+    *(storages, files, outbox),
+    *(runs, documents, artifacts),
+    *(maintenance, quarantine),
+):
     api.add_router("", module.router)
 
 

@@ -181,6 +181,9 @@ class Config(BaseSettings):
         description="How many days a job is kept after it ended, by state, and in the trash, as JSON; "
         "what is not named keeps its default, and 0 keeps it for ever.",
     )
+    workspace_megabytes: int = _variable(
+        "WORKSPACE_MEGABYTES", default=5120, description="How many megabytes the files of one job may have together."
+    )
     secret_key: SecretStr | None = _variable(
         "SECRET_KEY",
         default=None,
@@ -240,6 +243,11 @@ class Config(BaseSettings):
     @classmethod
     def _read_words(cls, value: Any) -> Any:
         return config_rules.words(value) if isinstance(value, str) else value
+
+    @field_validator("workspace_megabytes", mode="before")
+    @classmethod
+    def _check_workspace(cls, value: Any) -> int:
+        return config_rules.whole_number(value, 1, 1024 * 1024)
 
     @field_validator("poison_limit", mode="before")
     @classmethod

@@ -20,6 +20,7 @@ except (config.ConfigurationError, ValueError, OSError) as error:
     raise SystemExit(2) from None
 
 ROOT = config.ROOT
+CONFIG_NAMES = config.KNOWN  # of variables, some of which hold secrets
 DEBUG = CONFIG.debug
 SECRET_KEY_FALLBACKS = [key.get_secret_value() for key in CONFIG.secret_key_fallbacks]
 ALLOWED_HOSTS = CONFIG.hosts

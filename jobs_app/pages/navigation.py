@@ -61,6 +61,7 @@ PAGES = (
     Page("Jobs", "jobs", "jobs", "Work", "q", words="queue list find failed"),
     Page("Failures", "failures", "warning", "Work", "f", words="errors causes groups retry"),
     Page("Workers", "workers", "workers", "Work", "w", words="fleet drain"),
+    Page("Runs", "runs", "runs", "Work", "n", words="pipeline documents artifacts batch"),
     Page("Operations", "operations", "audit", "Work", "r", in_navigation=False, words="bulk many retry progress undo"),
     Page("Saved views", "jobs-views", "filter", "Work", "v", in_navigation=False, words="filters queries kept shared"),
     Page("Pauses", "pauses", "pause", "Work", "z", in_navigation=False, words="stop resume hold"),
