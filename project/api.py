@@ -16,6 +16,7 @@ from jobs_app.api import (
     claims,
     files,
     jobs,
+    library,
     logs,
     maintenance,
     me,
@@ -65,6 +66,7 @@ for module in (
     *(me, projects, tokens, audit),
     *(claims, jobs, logs, workers),
     *(storages, files, outbox),
+    *(library,),
     *(maintenance, quarantine),
 ):
     api.add_router("", module.router)

@@ -12,9 +12,10 @@ from jobs_app.domain.access import COMMAND, Actor, Role, Scope
 from jobs_app.domain.job import Job, Step
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import Failure
+from jobs_app.domain.library import Kind
 from jobs_app.domain.new_job import NewJob
 from jobs_app.models import Membership, Project
-from jobs_app.services import access, claims, files, jobs, outbox, pauses, tokens
+from jobs_app.services import access, claims, files, jobs, library, outbox, pauses, tokens
 from jobs_app.services.claims import Claimed, ClaimRequest
 from jobs_app.stores.job_records import JobRecords
 from storage_app import file_storages
@@ -101,6 +102,11 @@ def file_cast(project: Project) -> dict[str, str]:
     parked, waiting = outbox.pending(COMMAND, slug, "default")
     assert (parked.state, waiting.state) == ("parked", "waiting")
     return {"parked": str(parked.pk), "waiting": str(waiting.pk)}
+
+
+def library_cast(project: Project) -> None:
+    """A prompt to do everything to; the storage keeps versions."""
+    library.write(COMMAND, project.slug, Kind.PROMPTS, "summarise", "Summarise.\n")
 
 
 def job_cast(project: Project) -> dict[str, str]:

@@ -20,7 +20,7 @@ from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
 from jobs_app.services import logins, people, tokens
 from storage_app.records.base import RecordStore
-from tests.factories import file_cast, job_cast, make_person, make_project, make_token
+from tests.factories import file_cast, job_cast, library_cast, make_person, make_project, make_token
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +55,7 @@ V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
 JOBS = f"{PROJECT}/jobs"
 STORAGE = f"{PROJECT}/storages/<s>"
+SHELF = f"{PROJECT}/library/<kind>"
 PAGE = "p/<slug:slug>/"
 LEASE = "the token of the one lease"
 ROUTES = [
@@ -119,6 +120,12 @@ ROUTES = [
     Route("GET", f"{STORAGE}/pending/<id>", READ),
     Route("POST", f"{STORAGE}/pending/<id>", WRITE),
     Route("DELETE", f"{STORAGE}/pending/<id>", WRITE),
+    Route("GET", SHELF, READ),
+    Route("GET", f"{SHELF}/<name>", READ),
+    Route("PUT", f"{SHELF}/<name>", WRITE, {"content": "New."}),
+    Route("DELETE", f"{SHELF}/<name>", WRITE),
+    Route("POST", f"{SHELF}/<name>/rename", WRITE, {"name": "other"}),
+    Route("GET", f"{SHELF}/<name>/versions", READ),
     Route("GET", f"{V1}/maintenance/tasks", TOKEN_HOLDER),
     Route("POST", f"{V1}/maintenance/tasks/<name>/run", SERVER),
     Route("GET", f"{V1}/maintenance/history", TOKEN_HOLDER),
@@ -242,6 +249,7 @@ def world(
     note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
     jobs = job_cast(project)
+    library_cast(project)
     return World(project, other_project, member, token, invitation, set_aside, jobs, file_cast(project))
 
 
@@ -250,7 +258,9 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
     session = logins.sessions_of(caller).first() if caller else None
     name = session.name if session and "sessions" in route.path else "clean-up"
     name = world.set_aside if "quarantine" in route.path else name
+    name = "summarise" if "library" in route.path else name
     values = {
+        "<kind>": "prompts",
         "<p>": world.project.slug,
         "<slug:slug>": world.project.slug,
         "<username>": world.member.username,

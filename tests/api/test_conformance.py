@@ -15,7 +15,7 @@ from jobs_app.models import Project
 from jobs_app.services import maintenance, quarantine, tokens
 from storage_app.records.base import RecordStore
 from tests.api.client import Answer, Api
-from tests.factories import file_cast, job_cast, make_person, make_project, make_token
+from tests.factories import file_cast, job_cast, library_cast, make_person, make_project, make_token
 
 pytestmark = pytest.mark.django_db
 DESCRIBED = ("ETag", "Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-ID")
@@ -42,6 +42,7 @@ STREAMED = {
     "get /projects/{p}/storages/{s}/pending/{id}",
 }
 STORAGE = "/projects/alpha/storages/default"
+PROMPTS = "/projects/alpha/library/prompts"
 BATCH = {"writes": [{"path": "x/d.txt", "content": "d"}], "deletes": ["a.txt"]}
 CALLS = [
     Call("get /me", "/me", 200),
@@ -107,6 +108,13 @@ CALLS = [
     Call("post /projects/{p}/storages/{s}/pending/flush", f"{STORAGE}/pending/flush", 200),
     Call("post /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/PARKED", 200),
     Call("delete /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/WAITING", 204),
+    Call("get /projects/{p}/library/{kind}", PROMPTS, 200),
+    Call("get /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise", 200),
+    Call("put /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/new", 201, {"content": "New.", "message": "x"}),
+    Call("put /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise", 200, {"content": "New."}),
+    Call("delete /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise", 200),
+    Call("post /projects/{p}/library/{kind}/{name}/rename", f"{PROMPTS}/summarise/rename", 200, {"name": "other"}),
+    Call("get /projects/{p}/library/{kind}/{name}/versions", f"{PROMPTS}/summarise/versions", 200),
     Call("get /maintenance/tasks", "/maintenance/tasks", 200),
     Call("post /maintenance/tasks/{name}/run", "/maintenance/tasks/health/run", 202),
     Call("get /maintenance/history", "/maintenance/history", 200),
@@ -151,6 +159,7 @@ def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.Monke
     token, _ = tokens.create(COMMAND, "alpha", "existing", ["read"])
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
     monkeypatch.setattr("jobs_app.domain.lease.new_token", lambda: LEASE)
+    library_cast(project)
     ids = {**job_cast(project), **file_cast(project), "set_aside": set_aside.id}
     return World(chief, Api(make_token(project, Scope.WORK)), token.pk, ids)
 
