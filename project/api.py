@@ -14,7 +14,11 @@ from ninja.openapi.schema import OpenAPISchema
 from jobs_app.api import (
     audit,
     claims,
+    failures,
     files,
+    job_actions,
+    job_finding,
+    job_statistics,
     jobs,
     library,
     logs,
@@ -23,6 +27,7 @@ from jobs_app.api import (
     outbox,
     projects,
     quarantine,
+    saved_views,
     storages,
     tokens,
     workers,
@@ -62,9 +67,11 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
+# Fixed words come before ids: `jobs/export` is no job.
+JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
 for module in (
     *(me, projects, tokens, audit),
-    *(claims, jobs, logs, workers),
+    *JOB_MODULES,
     *(storages, files, outbox),
     *(library,),
     *(maintenance, quarantine),

@@ -18,6 +18,8 @@ from django.db import connections, models
 
 from storage_app.records import registry, times
 from storage_app.records.base import RecordStore
+from storage_app.records.database import texts
+from storage_app.records.database.layout import Layout
 from storage_app.records.declarations import Collection
 
 Settings = dict[str, Any]
@@ -122,6 +124,11 @@ def create_tables(alias: str, collections: Iterable[Collection]) -> None:
         for collection in collections:
             for model in _models(collection):
                 editor.create_model(model)
+            layout = Layout(collection)
+            for statement in (
+                texts.creation(layout, editor.connection.vendor == "postgresql") if layout.searched else ()
+            ):
+                editor.execute(statement, None)
 
 
 _LOCK: Final = threading.Lock()

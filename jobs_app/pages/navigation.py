@@ -59,7 +59,10 @@ class Group:
 PAGES = (
     Page("Overview", "project-home", "overview", "Work", "o", words="home start dashboard"),
     Page("Jobs", "jobs", "jobs", "Work", "q", words="queue list find failed"),
+    Page("Failures", "failures", "warning", "Work", "f", words="errors causes groups retry"),
     Page("Workers", "workers", "workers", "Work", "w", words="fleet drain"),
+    Page("Operations", "operations", "audit", "Work", "r", in_navigation=False, words="bulk many retry progress undo"),
+    Page("Saved views", "jobs-views", "filter", "Work", "v", in_navigation=False, words="filters queries kept shared"),
     Page("Pauses", "pauses", "pause", "Work", "z", in_navigation=False, words="stop resume hold"),
     Page("Trash", "jobs-trash", "trash", "Work", "b", in_navigation=False, words="deleted restore undo"),
     Page("Maintenance", "maintenance", "maintenance", "System", "m", of_project=False, words="tasks schedule runs"),

@@ -35,6 +35,8 @@ class Layout:
         self.free = collection.name.startswith(FREE_PREFIX)
         self.table = FREE_TABLE if self.free else _short(f"records_{collection.name}")
         self.elements_table = _short(f"recordelements_{collection.name}")
+        self.texts_table = _short(f"recordtexts_{collection.name}")
+        self.grams_table = _short(f"recordgrams_{collection.name}")
         self.numbered = collection.ids is Ids.SEQUENCE
         self._chosen: dict[tuple[Terms, frozenset[str]], tuple[TableIndex, int] | None] = {}
 
