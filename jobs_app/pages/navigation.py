@@ -65,6 +65,7 @@ PAGES = (
     Page("Saved views", "jobs-views", "filter", "Work", "v", in_navigation=False, words="filters queries kept shared"),
     Page("Pauses", "pauses", "pause", "Work", "z", in_navigation=False, words="stop resume hold"),
     Page("Trash", "jobs-trash", "trash", "Work", "b", in_navigation=False, words="deleted restore undo"),
+    Page("Library", "library", "library", "Content", "l", words="prompts exercises texts variables"),
     Page("Maintenance", "maintenance", "maintenance", "System", "m", of_project=False, words="tasks schedule runs"),
     Page("Storages", "storages", "storages", "System", "s", words="records quarantine size"),
     Page("Settings", "settings", "settings", "System", "e", words="project name"),
