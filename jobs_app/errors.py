@@ -69,6 +69,17 @@ class InvalidError(RefusedError):
         return cls(f"{place}: {reason}", [{"place": place, "reason": reason}])
 
 
+class InvalidQueryError(RefusedError):
+    """A query that cannot be read: `position` and `length` name the part that is wrong, `suggestion` is the whole
+    query as it was probably meant."""
+
+    code = "invalid_query"
+
+    def __init__(self, detail: str, position: int, length: int, suggestion: str | None = None) -> None:
+        errors = [{"place": "q", "reason": detail}]
+        super().__init__(detail, position=position, length=length, suggestion=suggestion, errors=errors)
+
+
 class ContentTooLargeError(RefusedError):
     """More than there is room for; a smaller one would be taken."""
 
@@ -82,17 +93,6 @@ class RangeNotSatisfiableError(RefusedError):
 
     def __init__(self, size: int) -> None:
         super().__init__(f"The file has {size} bytes.", size=size)
-
-
-class InvalidQueryError(RefusedError):
-    """A query that cannot be read: `position` and `length` name the part that is wrong, `suggestion` is the whole
-    query as it was probably meant."""
-
-    code = "invalid_query"
-
-    def __init__(self, detail: str, position: int, length: int, suggestion: str | None = None) -> None:
-        errors = [{"place": "q", "reason": detail}]
-        super().__init__(detail, position=position, length=length, suggestion=suggestion, errors=errors)
 
 
 class RateLimitedError(RefusedError):

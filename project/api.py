@@ -12,11 +12,14 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
 from jobs_app.api import (
+    artifacts,
     audit,
     claims,
+    documents,
     failures,
     files,
     job_actions,
+    job_files,
     job_finding,
     job_statistics,
     jobs,
@@ -27,6 +30,7 @@ from jobs_app.api import (
     outbox,
     projects,
     quarantine,
+    runs,
     saved_views,
     storages,
     tokens,
@@ -67,12 +71,12 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-# Fixed words come before ids: `jobs/export` is no job.
-JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
+# Within a group fixed words come before ids: `jobs/export` is no job.
 for module in (
     *(me, projects, tokens, audit),
-    *JOB_MODULES,
+    *(claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers),
     *(storages, files, outbox),
+    *(runs, documents, artifacts),
     *(library,),
     *(maintenance, quarantine),
 ):

@@ -15,6 +15,8 @@ BY_REASON: Mapping[str, str] = {
     "lock_timeout": "lock_timeout",
     "read_only": "read_only",
     "closed": "store_unavailable",
+    "forked": "store_unavailable",
+    "no_bucket": "store_unavailable",
     "unfinished": "store_unavailable",
     "io_error": "store_unavailable",
     "damaged": "store_damaged",

@@ -15,11 +15,14 @@ from jobs_app.domain.job_transitions import Failure
 from jobs_app.domain.library import Kind
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_job import NewJob
+from jobs_app.domain.new_run import NewRun
 from jobs_app.domain.operation import Action, Deed
 from jobs_app.models import Membership, Project
 from jobs_app.services import (
     access,
+    artifacts,
     claims,
+    documents,
     files,
     job_actions,
     jobs,
@@ -27,9 +30,11 @@ from jobs_app.services import (
     operations,
     outbox,
     pauses,
+    runs,
     saved_views,
     tokens,
 )
+from jobs_app.services.artifacts import NewArtifact
 from jobs_app.services.claims import Claimed, ClaimRequest
 from jobs_app.services.job_actions import Choice
 from jobs_app.services.saved_views import ViewContent
@@ -108,6 +113,7 @@ def file_cast(project: Project) -> dict[str, str]:
     """The ids of a change for everything that can be done to one; and files to read. The storage keeps versions."""
     slug = project.slug
     files.write(COMMAND, slug, "default", "a.txt", b"0123456789")
+    files.write(COMMAND, slug, "default", "picture.png", b"\x89PNG\r\n\x1a\n")
     expected = files.info(COMMAND, slug, "default", "a.txt").sha
     files.write(COMMAND, slug, "default", "a.txt", b"refused", expected_sha=expected, deferred=True)
     file_storages.run(lambda storages: storages.for_project("default", slug).write_file("a.txt", b"theirs", "Theirs"))
@@ -123,6 +129,33 @@ def file_cast(project: Project) -> dict[str, str]:
 def library_cast(project: Project) -> None:
     """A prompt to do everything to; the storage keeps versions."""
     library.write(COMMAND, project.slug, Kind.PROMPTS, "summarise", "Summarise.\n")
+
+
+def run_cast(project: Project) -> dict[str, str]:
+    """The ids of a run for everything that can be done to one. Nothing else may be due in the project."""
+    slug = project.slug
+    files.write(COMMAND, slug, "default", "docs/a.md", b"# A")
+    files.write(COMMAND, slug, "default", "docs/b.md", b"# B")
+
+    def draft() -> tuple[str, str]:
+        id = runs.create(COMMAND, slug, NewRun(name="Outlines", content_type="outline")).run.id
+        return id, documents.attach(COMMAND, slug, id, "default", "docs/a.md")[0].id
+
+    run_id, document_id = draft()
+    running, worked_on = draft()
+    runs.start(COMMAND, slug, running, force=True)
+    claimed = claim_job(project, content_types=["outline"])
+    assert claimed.job.document_id == worked_on
+    new = NewArtifact(worked_on, "out/a.json", b"{}", claimed.job.id)
+    (artifact,) = artifacts.write(COMMAND, slug, running, [new]).artifacts
+    return {
+        "drafted": run_id,
+        "attached": document_id,
+        "running": running,
+        "working": worked_on,
+        "run_job": claimed.job.id,
+        "made": artifact.id,
+    }
 
 
 def job_cast(project: Project) -> dict[str, str]:

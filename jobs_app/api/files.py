@@ -1,7 +1,5 @@
 """Files of a storage as raw bytes, several as one commit, and their history."""
 
-import base64
-import binascii
 from typing import Annotated
 
 from django.http import HttpResponse
@@ -13,6 +11,7 @@ from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.file_schemas import BINARY_BODY, FileOut, downloaded
 from jobs_app.api.parameters import PLAIN, Cursor, Limit, problems
 from jobs_app.api.projects import Slug
+from jobs_app.api.sent_content import content_of
 from jobs_app.api.storage_answers import commit_value, entry_value, pending_value, version_value
 from jobs_app.api.storage_schemas import (
     BatchIn,
@@ -198,15 +197,7 @@ def _file(request: ApiRequest, p: str, s: str, path: str, version: str | None) -
 
 
 def _write(place: int, write: WriteIn) -> FileWrite:
-    if (write.content is None) == (write.content_base64 is None):
-        raise InvalidError.at(f"body.writes.{place}", "give one of content and content_base64")
-    if write.content is not None:
-        content = write.content.encode()
-    else:
-        try:
-            content = base64.b64decode(write.content_base64 or "", validate=True)
-        except (binascii.Error, ValueError):
-            raise InvalidError.at(f"body.writes.{place}.content_base64", "is not base64") from None
+    content = content_of(f"body.writes.{place}", write.content, write.content_base64)
     return FileWrite(write.path, content, write.overwrite, write.expected_sha)
 
 

@@ -165,7 +165,7 @@ class DeferredOut(Schema):
     pending: list[PendingOut]
 
 
-class QueueOut(Schema):
+class SendingOut(Schema):
     model_config = shown_as(QUEUE)
     waiting: int
     sending: int
@@ -181,7 +181,7 @@ class PendingPage(Schema):
     model_config = shown_as({"items": [PENDING], "next_cursor": None, "queue": QUEUE})
     items: list[PendingOut]
     next_cursor: str | None
-    queue: QueueOut
+    queue: SendingOut
 
 
 class SentFile(Schema):
@@ -215,7 +215,7 @@ class FlushedOut(Schema):
     model_config = shown_as({"sent": [BATCH], "busy": False, "queue": {**QUEUE, "waiting": 0}})
     sent: list[SentOut]
     busy: bool
-    queue: QueueOut
+    queue: SendingOut
 
 
 class VersionOut(Schema):

@@ -192,7 +192,20 @@ def batch(
     actor: Actor, slug: str, storage: str, wanted: Sequence[FileChange], message: str = "", *, deferred: bool = False
 ) -> Written:
     """All of them as one commit; deferred, as one with what else waits."""
-    project, view = _to_write(actor, slug, storage)
+    return batch_for(actor, access.project_for(actor, slug, Scope.WRITE), storage, wanted, message, deferred=deferred)
+
+
+def batch_for(
+    actor: Actor,
+    project: Project,
+    storage: str,
+    wanted: Sequence[FileChange],
+    message: str = "",
+    *,
+    deferred: bool = False,
+) -> Written:
+    """As `batch`, for a service that has decided by a rule of its own that the actor may write these."""
+    view = PendingView(defined_for(project, storage).alias, project.slug)
     said = message or f"Change {len(wanted)} files"
     if deferred:
         return Written(None, _deferred(actor, project, view, wanted, said))

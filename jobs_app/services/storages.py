@@ -66,6 +66,12 @@ def of_project(actor: Actor, slug: str) -> list[StorageState]:
     return _states(file_storages.defined(project.slug))
 
 
+def aliases_of(actor: Actor, slug: str) -> list[str]:
+    """The names of those that the project may use."""
+    project = access.project_for(actor, slug, Scope.READ)
+    return [each.alias for each in file_storages.defined(project.slug)]
+
+
 def get(actor: Actor, slug: str, storage: str) -> StorageState:
     project = access.project_for(actor, slug, Scope.READ)
     return _states([defined_for(project, storage)])[0]

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, job_numbers, operations, outbox, retention, storages
+from jobs_app.services import clean_up, expiry, health, job_numbers, operations, outbox, retention, run_steps, storages
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -42,6 +42,20 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(minutes=1),
             limit=timedelta(seconds=50),
             run=job_numbers.run,
+        ),
+        MaintenanceTask(
+            "runs",
+            "Goes on with runs that are being started, and cancels the jobs of those that were cancelled.",
+            every=timedelta(seconds=2),
+            limit=timedelta(seconds=20),
+            run=run_steps.run,
+        ),
+        MaintenanceTask(
+            "run-ends",
+            "Writes down how the jobs of each run ended, before they are deleted.",
+            every=timedelta(hours=1),
+            limit=timedelta(minutes=5),
+            run=run_steps.remember_ends,
         ),
         MaintenanceTask(
             "health",

@@ -24,8 +24,9 @@ that does not hold is refused all the same.
 and object storage, within `cache_ttl` on GitHub.
 
 **Errors** are StorageErrors, and nothing else but TypeError and ValueError for arguments that are no path, bytes or
-range. After a NETWORK_ERROR of a write it is unknown whether it happened; otherwise an error means that nothing was
-changed. CancelledError leaves the outcome of a write unknown too.
+range. After a NETWORK_ERROR of a write it is unknown whether it happened, and so it is after an INTERNAL_ERROR with the
+reason `io_error`: a disk may fail after the new file has taken its place and before that is durable. Otherwise an error
+means that nothing was changed. CancelledError leaves the outcome of a write unknown too.
 
 **Loops.** A provider is used from one event loop, its own; `storage_app.django_storage` brings other threads there.
 No method blocks the loop. `close` gives back connections and threads; afterwards every call is refused.
