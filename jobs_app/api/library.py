@@ -9,14 +9,16 @@ from ninja import Header, Path, Query, Router
 
 from jobs_app.api import file_answers, job_answers, preconditions
 from jobs_app.api.authentication import ApiRequest
+from jobs_app.api.files import Deferred, Message
 from jobs_app.api.library_schemas import LibraryEntryIn, LibraryEntryOut, LibraryPage, LibraryRename
 from jobs_app.api.parameters import PLAIN, Cursor, Limit, problems
 from jobs_app.api.projects import Slug
-from jobs_app.api.storage_answers import commit_value, version_value
-from jobs_app.api.storage_schemas import CommitOut, VersionList
+from jobs_app.api.storage_answers import commit_value, pending_value, version_value
+from jobs_app.api.storage_schemas import CommitOut, DeferredOut, VersionList
 from jobs_app.domain.library import Kind
 from jobs_app.errors import AlreadyExistsError, InvalidError, NotFoundError, PreconditionFailedError
 from jobs_app.services import library, paging
+from jobs_app.services.files import Written
 from jobs_app.services.library import Entry, Listed
 from storage_app.providers import StorageFileInfo
 from storage_app.providers.errors import not_found
@@ -73,14 +75,16 @@ def get_entry(
 
 @router.put(
     TEXT,
-    response={200: LibraryEntryOut, 201: LibraryEntryOut},
+    response={200: LibraryEntryOut, 201: LibraryEntryOut, 202: DeferredOut},
     summary="Write a prompt or exercise",
     openapi_extra=problems(*STORAGE_PROBLEMS, versioned=True),
 )
 def put_entry(
     request: ApiRequest, p: Slug, kind: AKind, name: Name, body: LibraryEntryIn, if_none_match: NotThere = None
 ) -> HttpResponse:
-    """201 for a new one. With `If-Match` a text that somebody changed is 412, with what it is by now in `current`."""
+    """201 for a new one, 202 for one that waits. With `If-Match` a text that somebody changed is 412, and `current` is
+    what it is by now, for who may read it.
+    """
     condition = file_answers.condition_of(request, lambda: _looked_at(request, p, kind, name))
     with _not_there(condition.overwrite):
         entry, written = library.write(
@@ -92,7 +96,10 @@ def put_entry(
             body.message,
             overwrite=condition.overwrite,
             expected_hash=condition.expected_sha,
+            deferred=body.deferred,
         )
+    if written.deferred:
+        return _changed(written, entry)
     response = _answered(entry, 201 if written.created else 200)
     if written.created:
         response["Location"] = request.path
@@ -101,27 +108,32 @@ def put_entry(
 
 @router.delete(
     TEXT,
-    response=CommitOut,
+    response={200: CommitOut, 202: DeferredOut},
     summary="Delete a prompt or exercise",
     openapi_extra=problems(*STORAGE_PROBLEMS, conditional=True),
 )
-def delete_entry(request: ApiRequest, p: Slug, kind: AKind, name: Name) -> HttpResponse:
+def delete_entry(
+    request: ApiRequest, p: Slug, kind: AKind, name: Name, message: Message = "", deferred: Deferred = False
+) -> HttpResponse:
     """The commit. Jobs that use it can still read what they use."""
     condition = file_answers.condition_of(request, lambda: _looked_at(request, p, kind, name))
-    commit = library.delete(request.auth, p, kind, name, expected_hash=condition.expected_sha)
-    return job_answers.answer(commit_value(commit))
+    wanted = condition.expected_sha
+    return _changed(library.delete(request.auth, p, kind, name, message, expected_hash=wanted, deferred=deferred))
 
 
 @router.post(
     f"{TEXT}/rename",
-    response=LibraryEntryOut,
+    response={200: CommitOut, 202: DeferredOut},
     summary="Rename a prompt or exercise",
     openapi_extra=problems(*STORAGE_PROBLEMS, versioned=True, conditional=True),
 )
 def rename_entry(request: ApiRequest, p: Slug, kind: AKind, name: Name, body: LibraryRename) -> HttpResponse:
     """One commit; 409 where the new name is taken. Jobs go on under the name they know."""
     condition = file_answers.condition_of(request, lambda: _looked_at(request, p, kind, name))
-    return _answered(library.rename(request.auth, p, kind, name, body.name, expected_hash=condition.expected_sha))
+    entry, written = library.rename(
+        request.auth, p, kind, name, body.name, expected_hash=condition.expected_sha, deferred=body.deferred
+    )
+    return _changed(written, entry)
 
 
 @router.get(
@@ -163,6 +175,16 @@ def _not_there(overwrite: bool) -> Iterator[None]:
 def _answered(entry: Entry, status: int = 200) -> HttpResponse:
     response = job_answers.answer(_entry_value(entry), status)
     response["ETag"] = file_answers.etag(entry.hash)
+    return response
+
+
+def _changed(written: Written, entry: Entry | None = None) -> HttpResponse:
+    if written.commit is None:
+        response = job_answers.answer({"pending": [pending_value(change) for change in written.pending]}, 202)
+    else:
+        response = job_answers.answer(commit_value(written.commit))
+    if entry is not None:
+        response["ETag"] = file_answers.etag(entry.hash)
     return response
 
 

@@ -37,11 +37,13 @@ class LibraryEntryIn(Body):
     model_config = shown_as({"content": CONTENT, "message": "Say which language"})
     content: str = Field(max_length=LARGEST_TEXT, description="Markdown, with front matter that may declare variables.")
     message: str = Field("", max_length=2000, description="What is said of the change in the storage's history.")
+    deferred: bool = Field(False, description="Send it with the next batch; durable at once, and read by all.")
 
 
 class LibraryRename(Body):
     model_config = shown_as({"name": "summarise-briefly"})
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    deferred: bool = Field(False, description="Send it with the next batch.")
 
 
 class LibraryListed(Schema):

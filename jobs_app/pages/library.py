@@ -10,14 +10,13 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from jobs_app.domain import library as rules
-from jobs_app.domain import text_diff
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job import Job
 from jobs_app.domain.library import Kind
-from jobs_app.domain.text_diff import DiffLine
 from jobs_app.errors import NotFoundError
 from jobs_app.models import Project
-from jobs_app.pages import job_rows
+from jobs_app.pages import document_diff, job_rows
+from jobs_app.pages.document_diff import Diff
 from jobs_app.pages.job_rows import JobRow
 from jobs_app.pages.links import link_with, link_without
 from jobs_app.pages.requests import PageRequest, actor_of
@@ -30,7 +29,6 @@ from storage_app.providers import StorageVersion
 PAGE = 100
 USES = 50
 TABS = ("text", "history", "uses")
-SHORT_HASH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +41,6 @@ class UseRow:
     is_current: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """None as lines: too long to be compared."""
-
-    title: str
-    lines: list[DiffLine] | None
-    restorable: str = ""
-
-
 def kind_of(word: str) -> Kind:
     if word not in set(Kind):
         raise Http404
@@ -59,7 +48,7 @@ def kind_of(word: str) -> Kind:
 
 
 def body_of(entry: Entry) -> SafeString:
-    """Of one that cannot be read as Markdown is meant, the whole, as it is."""
+    """Without its front matter; the whole where that cannot be read."""
     return markdown.rendered(entry.text.body)
 
 
@@ -115,6 +104,7 @@ def show(request: PageRequest, slug: str, kind: str, name: str) -> HttpResponse:
         "html": body_of(shown) if shown else "",
         "current": current,
         "is_past": is_past,
+        "since": document_diff.between(shown.content, current.content) if is_past and shown and current else None,
         "tab": tab,
         "tabs": _tabs(slug, shelf, name, tab),
         "ask": request.GET.get("ask", ""),
@@ -173,15 +163,23 @@ def _history(
     states = library.versions(actor, project.slug, kind, name, limit=PAGE)
     wanted = request.GET.get("changes", "")
     numbers = [at for at, state in enumerate(states) if state.version == wanted]
-    diff = _diff(actor, project.slug, kind, name, states, numbers[0]) if numbers else None
-    return {"versions": states, "diff": diff, "changes": wanted}
+    if not numbers:
+        return {"versions": states}
+    (at,) = numbers
+    title = states[at].message.partition("\n")[0]
+    return {
+        "versions": states,
+        "changes": wanted,
+        "title": title,
+        "diff": _change(actor, project.slug, kind, name, states, at),
+    }
 
 
-def _diff(actor: Actor, slug: str, kind: Kind, name: str, states: list[StorageVersion], at: int) -> Diff:
+def _change(actor: Actor, slug: str, kind: Kind, name: str, states: list[StorageVersion], at: int) -> Diff:
     """What a state changed of the one before it."""
     before = states[at + 1] if at + 1 < len(states) else None
     texts = [_content(actor, slug, kind, name, state) for state in (before, states[at])]
-    return Diff(states[at].message.partition("\n")[0], text_diff.compared(*texts))
+    return document_diff.between(*texts)
 
 
 def _content(actor: Actor, slug: str, kind: Kind, name: str, state: StorageVersion | None) -> str:

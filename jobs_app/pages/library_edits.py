@@ -7,7 +7,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from jobs_app.domain import library as rules
-from jobs_app.domain import text_diff
 from jobs_app.domain.access import Scope
 from jobs_app.domain.front_matter import FrontMatterError
 from jobs_app.domain.library import Kind, Text
@@ -19,6 +18,7 @@ from jobs_app.errors import (
     PreconditionFailedError,
 )
 from jobs_app.models import Project
+from jobs_app.pages import document_diff
 from jobs_app.pages.forms import tell
 from jobs_app.pages.library import kind_of
 from jobs_app.pages.requests import PageRequest, actor_of
@@ -217,7 +217,7 @@ def _conflict(
         "is_gone": current is None,
         "mine": mine,
         "theirs": theirs,
-        "diff": text_diff.compared(theirs, mine),
+        "diff": document_diff.between(theirs, mine),
         "preview": _read(mine),
     }
     return render(request, "library/conflict.html", context, status=409)

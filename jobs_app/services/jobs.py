@@ -79,7 +79,7 @@ def create_many(actor: Actor, slug: str, new: Sequence[NewJob], along: Along | N
     for _ in range(_ROUNDS):
         known = _known(records, first_asking)
         missing = [number for number, item in enumerate(new) if _is_to_be_made(item, number, known, first_asking)]
-        make = partial(_make, By.actor(actor), _settled(actor, slug, new, missing))
+        make = partial(_make, By.actor(actor), _settled(slug, new, missing))
         try:
             made = records.create(
                 [new[number] for number in missing],
@@ -279,13 +279,13 @@ def _along(
     return along([created.job for created in _in_order(new, dict(zip(missing, made, strict=True)), known)])
 
 
-def _settled(actor: Actor, slug: str, new: Sequence[NewJob], numbers: Sequence[int]) -> dict[int, Sequence[Use]]:
+def _settled(slug: str, new: Sequence[NewJob], numbers: Sequence[int]) -> dict[int, Sequence[Use]]:
     """What each request that wants something of the library gets, by the request's identity."""
     wanting = [number for number in numbers if new[number].uses]
     if not wanting:
         return {}
     asked = [(f"jobs.{number}." if len(new) > 1 else "", new[number].uses) for number in wanting]
-    settled = library_uses.settle(actor, slug, asked)
+    settled = library_uses.settle(slug, asked)
     return {id(new[number]): uses for number, uses in zip(wanting, settled, strict=True)}
 
 

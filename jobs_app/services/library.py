@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+
+from django.core.signals import setting_changed
 
 from jobs_app.domain import library
-from jobs_app.domain.access import Actor, Scope
+from jobs_app.domain.access import SYSTEM, Actor, Scope
 from jobs_app.domain.front_matter import FrontMatterError
 from jobs_app.domain.library import Kind, Text
 from jobs_app.errors import (
@@ -27,7 +29,6 @@ from storage_app import file_storages, hashes, paths
 from storage_app.providers import (
     FileDelete,
     FileWrite,
-    StorageCommit,
     StorageError,
     StorageErrorCode,
     StorageFile,
@@ -79,15 +80,15 @@ class Entry:
     fault: str = ""
 
 
-def place_of(actor: Actor, slug: str) -> Place:
-    project = access.project_for(actor, slug, Scope.READ)
-    named = {each.alias for each in file_storages.defined(project.slug)}
+def place_of(slug: str) -> Place:
+    """Of any project; what is there takes rights to be told."""
+    named = {each.alias for each in file_storages.defined(slug)}
     return Place(ALIAS, "") if ALIAS in named else Place("default", FOLDER)
 
 
 def listed(actor: Actor, slug: str, kind: Kind) -> list[Listed]:
     """By name. A file whose name could not be given here is no part of it."""
-    place = place_of(actor, slug)
+    place = place_of(slug)
     found = files.listed(actor, slug, place.storage, prefix=f"{place.folder}{kind.value}")
     entries = []
     for info in found:
@@ -99,14 +100,14 @@ def listed(actor: Actor, slug: str, kind: Kind) -> list[Listed]:
 
 def read(actor: Actor, slug: str, kind: Kind, name: str, *, version: str | None = None) -> Entry:
     """As it is, or as it was at a version that `versions` names."""
-    place = place_of(actor, slug)
+    place = place_of(slug)
     with _in_words(kind, name):
         return _entry(kind, name, files.read(actor, slug, place.storage, _path(place, kind, name), version=version))
 
 
 def read_content(actor: Actor, slug: str, kind: Kind, name: str, content_hash: str) -> Entry:
     """Exactly the content with this hash, whatever became of the text: what a job that used it asks for."""
-    place = place_of(actor, slug)
+    place = place_of(slug)
     path = _path(place, kind, name)
     if hashes.kind_of(content_hash) is None:
         raise InvalidError.at("hash", "is no hash of a content")
@@ -136,92 +137,104 @@ def write(
     *,
     overwrite: bool = True,
     expected_hash: str | None = None,
+    deferred: bool = False,
 ) -> tuple[Entry, Written]:
-    """With `expected_hash` only while the text is that one; the refusal holds what it is by now (`current`)."""
+    """With `expected_hash` only while the text is that one; the refusal holds what it is by now (`current`) for who may
+    read it. Deferred, it goes out with the next batch, and is what everybody reads until then.
+    """
     access.project_for(actor, slug, Scope.WRITE)
-    place = place_of(actor, slug)
+    place = place_of(slug)
     path, body = _path(place, kind, name), _checked(content)
     said = message.strip() or f"Write the {kind.singular} {name}"
     with _in_words(kind, name), _own_condition(actor, slug, kind, name, expected_hash):
         written = files.write(
-            actor, slug, place.storage, path, body, said, overwrite=overwrite, expected_sha=expected_hash
+            actor,
+            slug,
+            place.storage,
+            path,
+            body,
+            said,
+            overwrite=overwrite,
+            expected_sha=expected_hash,
+            deferred=deferred,
         )
     entry = _entry(kind, name, StorageFile.of(path, body, written.sha or ""))
     return entry, written
 
 
-def rename(actor: Actor, slug: str, kind: Kind, name: str, to: str, *, expected_hash: str | None = None) -> Entry:
+def rename(
+    actor: Actor,
+    slug: str,
+    kind: Kind,
+    name: str,
+    to: str,
+    *,
+    expected_hash: str | None = None,
+    deferred: bool = False,
+) -> tuple[Entry, Written]:
     """One commit. Jobs that used it know it by the old name, and by its content."""
     access.project_for(actor, slug, Scope.WRITE)
-    place = place_of(actor, slug)
-    old, new = _path(place, kind, name), _path(place, kind, to, "name")
+    place = place_of(slug)
+    old, new = _path(place, kind, name), _path(place, kind, to)
     if to == name:
         raise InvalidError.at("name", "is the name it has")
     with _in_words(kind, name), _own_condition(actor, slug, kind, name, expected_hash):
-        file = files.read(actor, slug, place.storage, old)
+        file = files.read(SYSTEM, slug, place.storage, old)  # whoever may write may give it another name
         gone = FileDelete(old, expected_hash or file.sha)
     there = FileWrite(new, file.content, overwrite=False)
+    said = f"Rename the {kind.singular} {name} to {to}"
     with _in_words(kind, to), _own_condition(actor, slug, kind, name, expected_hash or file.sha):
-        said = f"Rename the {kind.singular} {name} to {to}"
-        files.batch(actor, slug, place.storage, [there, gone], said)
-    return _entry(kind, to, file)
+        written = files.batch(actor, slug, place.storage, [there, gone], said, deferred=deferred)
+    return _entry(kind, to, file), written
 
 
-def delete(actor: Actor, slug: str, kind: Kind, name: str, *, expected_hash: str | None = None) -> StorageCommit:
+def delete(
+    actor: Actor,
+    slug: str,
+    kind: Kind,
+    name: str,
+    message: str = "",
+    *,
+    expected_hash: str | None = None,
+    deferred: bool = False,
+) -> Written:
     """What jobs use of it can still be read by version or hash."""
     access.project_for(actor, slug, Scope.WRITE)
-    place = place_of(actor, slug)
-    said = f"Delete the {kind.singular} {name}"
+    place = place_of(slug)
+    said = message.strip() or f"Delete the {kind.singular} {name}"
     with _in_words(kind, name), _own_condition(actor, slug, kind, name, expected_hash):
         path = _path(place, kind, name)
-        written = files.delete(actor, slug, place.storage, path, said, expected_sha=expected_hash)
-    assert written.commit is not None  # it was not deferred
-    return written.commit
+        return files.delete(actor, slug, place.storage, path, said, expected_sha=expected_hash, deferred=deferred)
 
 
 def keeps_versions(actor: Actor, slug: str) -> bool:
-    place = place_of(actor, slug)
+    place = place_of(slug)
     return files.keeps_versions(actor, slug, place.storage)
 
 
 def versions(actor: Actor, slug: str, kind: Kind, name: str, *, limit: int = 100) -> list[StorageVersion]:
     """Newest first; refused where the storage keeps none."""
-    place = place_of(actor, slug)
+    place = place_of(slug)
     return files.versions(actor, slug, place.storage, _path(place, kind, name), limit=limit)
 
 
-def pin(actor: Actor, slug: str, entry: Entry) -> str | None:
+def pin(slug: str, entry: Entry) -> str | None:
     """Sees to it that this content can be read for ever: gives the version that has it, or keeps a copy and gives None
     where there is none, be it that the storage keeps no versions or that the text still waits in the outbox.
     """
-    place = place_of(actor, slug)
+    place = place_of(slug)
     path = place.path(entry.kind, entry.name)
-    if keeps_versions(actor, slug):
-        # a version once found has this content for ever, so it is asked for once a process
+    versioned = keeps_versions(SYSTEM, slug)
+    if versioned:
         try:
-            return _version_with(_Asked(actor, slug, place.storage), path, entry.hash)
+            return _version_with(slug, place.storage, path, entry.hash)
         except _NoVersion:
             pass
     used = place.used_path(entry.hash)
-    if not files.exists(actor, slug, place.storage, used):
+    if not files.exists(SYSTEM, slug, place.storage, used):
         said = f"Keep the {entry.kind.singular} {entry.name} as jobs use it"
-        files.write(actor, slug, place.storage, used, entry.content.encode(), said)
+        files.write(SYSTEM, slug, place.storage, used, entry.content.encode(), said, deferred=versioned)
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """By project and storage alone two questions are the same, whoever asks; rights were looked at before."""
-
-    actor: Actor
-    slug: str
-    storage: str
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Asked) and (self.slug, self.storage) == (other.slug, other.storage)
-
-    def __hash__(self) -> int:
-        return hash((self.slug, self.storage))
 
 
 class _NoVersion(Exception):  # noqa: N818 - no error: an answer, and one that is not remembered
@@ -229,16 +242,17 @@ class _NoVersion(Exception):  # noqa: N818 - no error: an answer, and one that i
 
 
 @lru_cache(maxsize=1000)
-def _version_with(asked: _Asked, path: str, content_hash: str) -> str:
-    newest = files.versions(asked.actor, asked.slug, asked.storage, path, limit=1)
+def _version_with(slug: str, storage: str, path: str, content_hash: str) -> str:
+    """A version that was found has this content for ever, so it is asked for once a process."""
+    newest = files.versions(SYSTEM, slug, storage, path, limit=1)
     if newest and newest[0].sha == content_hash:
         return newest[0].version
     raise _NoVersion
 
 
-def _path(place: Place, kind: Kind, name: str, field: str = "name") -> str:
+def _path(place: Place, kind: Kind, name: str) -> str:
     if reason := _name_fault(name):
-        raise InvalidError.at(field, reason)
+        raise InvalidError.at("name", reason)
     return place.path(kind, name)
 
 
@@ -293,10 +307,18 @@ def _own_condition(actor: Actor, slug: str, kind: Kind, name: str, expected: str
         if expected is None or not (error.code is StorageErrorCode.NOT_FOUND or "actual" in error.details):
             raise
         try:
-            now = read(actor, slug, kind, name)
+            now = read(SYSTEM, slug, kind, name)
         except NotFoundError:
             raise PreconditionFailedError(f"The {kind.singular} {name} is gone.", current=None) from error
-        raise PreconditionFailedError(
-            f"Somebody else changed the {kind.singular} {name} meanwhile.",
-            current={"hash": now.hash, "content": now.content},
-        ) from error
+        sentence = f"Somebody else changed the {kind.singular} {name} meanwhile."
+        if Scope.READ not in actor.scopes_in(access.project_for(actor, slug, Scope.WRITE).pk):
+            raise PreconditionFailedError(sentence) from error
+        raise PreconditionFailedError(sentence, current={"hash": now.hash, "content": now.content}) from error
+
+
+def _when_settings_change(*, setting: str, **rest: Any) -> None:
+    if setting == file_storages.SETTING:
+        _version_with.cache_clear()  # the versions of another storage
+
+
+setting_changed.connect(_when_settings_change)

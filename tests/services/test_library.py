@@ -16,10 +16,11 @@ from jobs_app.errors import (
     ContentTooLargeError,
     InvalidError,
     NotFoundError,
+    PermissionDeniedError,
     PreconditionFailedError,
 )
 from jobs_app.models import Project
-from jobs_app.services import files, jobs, library
+from jobs_app.services import access, files, jobs, library, outbox, tokens
 from jobs_app.services.claims import ClaimRequest
 from jobs_app.services.claims import claim as claim_jobs
 from jobs_app.services.jobs import JobFilter
@@ -27,6 +28,7 @@ from storage_app import file_storages
 from storage_app.providers import StorageError
 from storage_app.records.base import RecordStore
 from tests.storage import outbox_places
+from tests.storage.outbox_places import Place
 
 pytestmark = pytest.mark.django_db
 PROMPTS = Kind.PROMPTS
@@ -34,11 +36,16 @@ TEXT = "---\nvariables:\n  - name: language\n  - name: words\n    default: 100\n
 
 
 @pytest.fixture(params=["local", "github"])
-def kept_on(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[str]:
+def place(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[Place]:
     with outbox_places.known_kinds(), outbox_places.place(request.param, tmp_path) as place:
         settings.FILE_STORAGES = {"default": place.definition}
-        yield request.param
+        yield place
         file_storages.close()
+
+
+@pytest.fixture
+def kept_on(place: Place) -> str:
+    return "github" if place.double else "local"
 
 
 @pytest.fixture
@@ -113,6 +120,43 @@ def test_an_edit_of_what_somebody_else_changed_is_refused_with_both_texts_at_han
     write("b", "x")
     with pytest.raises(AlreadyExistsError):
         library.write(COMMAND, "alpha", PROMPTS, "b", "y", overwrite=False)
+
+
+def test_an_edit_goes_out_with_the_next_batch_and_its_condition_holds(project: Project, place: Place) -> None:
+    first = write("a", "one\n")
+    before = place.commits()
+    edited, written = library.write(COMMAND, "alpha", PROMPTS, "a", "two\n", expected_hash=first.hash, deferred=True)
+    library.write(COMMAND, "alpha", PROMPTS, "new", "new\n", overwrite=False, deferred=True)
+    assert (written.deferred, place.commits()) == (True, before)
+    assert library.read(COMMAND, "alpha", PROMPTS, "a").hash == edited.hash
+    assert names() == ["a", "new"]
+    with pytest.raises(PreconditionFailedError) as refused:
+        library.write(COMMAND, "alpha", PROMPTS, "a", "three\n", expected_hash=first.hash, deferred=True)
+    assert refused.value.extra["current"] == {"hash": edited.hash, "content": "two\n"}
+    with pytest.raises(AlreadyExistsError):
+        library.write(COMMAND, "alpha", PROMPTS, "new", "x\n", overwrite=False, deferred=True)
+    outbox.flush(COMMAND, "alpha", "default")
+    assert before is None or place.commits() == before + 1
+    library.rename(COMMAND, "alpha", PROMPTS, "a", "b", expected_hash=edited.hash, deferred=True)
+    library.delete(COMMAND, "alpha", PROMPTS, "new", deferred=True)
+    assert names() == ["b"]
+    outbox.flush(COMMAND, "alpha", "default")
+    assert [library.read(COMMAND, "alpha", PROMPTS, name).content for name in names()] == ["two\n"]
+    assert before is None or place.commits() == before + 2
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_who_may_only_write_makes_jobs_that_use_texts_and_is_told_no_content(project: Project) -> None:
+    first = write("summarise", TEXT)
+    token, _ = tokens.create(COMMAND, "alpha", "writer", ["write"])
+    writer = access.actor_for_token(token)
+    assert jobs.create(writer, "alpha", use(language="de")).job.uses[0].hash == first.hash
+    theirs, _ = library.write(writer, "alpha", PROMPTS, "summarise", "two\n", expected_hash=first.hash)
+    with pytest.raises(PreconditionFailedError) as refused:
+        library.write(writer, "alpha", PROMPTS, "summarise", "three\n", expected_hash=first.hash)
+    assert "current" not in refused.value.extra
+    with pytest.raises(PermissionDeniedError):
+        library.read(writer, "alpha", PROMPTS, "summarise")
 
 
 def test_history_is_there_where_the_storage_keeps_it(project: Project, kept_on: str) -> None:
