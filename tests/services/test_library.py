@@ -151,7 +151,7 @@ def test_who_may_only_write_makes_jobs_that_use_texts_and_is_told_no_content(pro
     token, _ = tokens.create(COMMAND, "alpha", "writer", ["write"])
     writer = access.actor_for_token(token)
     assert jobs.create(writer, "alpha", use(language="de")).job.uses[0].hash == first.hash
-    theirs, _ = library.write(writer, "alpha", PROMPTS, "summarise", "two\n", expected_hash=first.hash)
+    library.write(writer, "alpha", PROMPTS, "summarise", "two\n", expected_hash=first.hash)
     with pytest.raises(PreconditionFailedError) as refused:
         library.write(writer, "alpha", PROMPTS, "summarise", "three\n", expected_hash=first.hash)
     assert "current" not in refused.value.extra
