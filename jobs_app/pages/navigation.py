@@ -67,6 +67,7 @@ PAGES = (
     Page("Pauses", "pauses", "pause", "Work", "z", in_navigation=False, words="stop resume hold"),
     Page("Trash", "jobs-trash", "trash", "Work", "b", in_navigation=False, words="deleted restore undo"),
     Page("Documents", "documents", "documents", "Content", "d", words="files folders upload outbox"),
+    Page("Library", "library", "library", "Content", "l", words="prompts exercises texts variables"),
     Page("Maintenance", "maintenance", "maintenance", "System", "m", of_project=False, words="tasks schedule runs"),
     Page("Storages", "storages", "storages", "System", "s", words="records quarantine size health rate limit"),
     Page("Settings", "settings", "settings", "System", "e", words="project name"),
