@@ -111,6 +111,35 @@ class RecordCount(models.Model):
         return f"{self.collection}/{self.counter}/{self.value}"
 
 
+class RecordText(models.Model):
+    """The full text of a record as search engines get it. The word index beside it is made by hand, for each database
+    its own (`records/database/texts.py`).
+    """
+
+    number = models.BigAutoField(primary_key=True)
+    project = CodePointTextField()
+    collection = CodePointTextField()
+    record = CodePointTextField()
+    newest = models.BigIntegerField()
+    length = models.IntegerField()
+    form = models.SmallIntegerField()  # the version of the tokenizer
+    scope = models.TextField()
+    tokens = CodePointTextField()
+    folded = CodePointTextField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "collection", "record"], name="record_text_record")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["project", "collection", "-newest", "record"], name="record_text_newest"),
+            models.Index(fields=["project", "collection", "length"], name="record_text_length"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.collection}/{self.record}"
+
+
 class RecordQuarantine(models.Model):
     """A record set aside; its streams wait under its id."""
 

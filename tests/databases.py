@@ -18,6 +18,7 @@ from django.db import connections, models
 
 from storage_app.records import registry, times
 from storage_app.records.base import RecordStore
+from storage_app.records.database import texts
 from storage_app.records.declarations import Collection
 
 Settings = dict[str, Any]
@@ -30,6 +31,7 @@ SHARED_MODELS: Final = (
     "RecordTally",
     "RecordCount",
     "RecordQuarantine",
+    "RecordText",
 )
 
 
@@ -119,6 +121,7 @@ def create_tables(alias: str, collections: Iterable[Collection]) -> None:
     with connections[alias].schema_editor() as editor:
         for name in SHARED_MODELS:
             editor.create_model(apps.get_model("storage_app", name))
+        texts.make_engine(editor)
         for collection in collections:
             for model in _models(collection):
                 editor.create_model(model)

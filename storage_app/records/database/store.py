@@ -20,7 +20,7 @@ from storage_app.records.base import (
     Selection,
 )
 from storage_app.records.cursors import Terms
-from storage_app.records.database import counting, imports, quarantine, sequences, stream_tables, upkeep
+from storage_app.records.database import counting, imports, quarantine, sequences, stream_tables, texts, upkeep
 from storage_app.records.database.conditions import narrowed
 from storage_app.records.database.counting import COUNTS, TALLIES, Emptied
 from storage_app.records.database.layout import FREE_TABLE, Layout
@@ -36,6 +36,7 @@ from storage_app.records.ids import RecordId
 from storage_app.records.operations import Change, Durability, Operation, Outcome, Record, Result, Update, outcome
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import StreamEntry
+from storage_app.records.texts import Hits, TextSelect
 
 T = TypeVar("T")
 
@@ -136,6 +137,13 @@ class DatabaseRecordStore(RecordStore):
             if looked_at == select.scan_limit:
                 return Selection(found, row.place)
         return Selection(found)
+
+    def _find_texts(self, project: str, asked: TextSelect) -> Hits:
+        while True:
+            try:
+                return texts.find(self._database, self._layout(asked.collection), project, asked)
+            except UnreadableError as error:
+                self._set_aside(project, error)
 
     def _count(self, project: str, collection: Collection, where: Where) -> int:
         if not where:
@@ -262,7 +270,7 @@ class DatabaseRecordStore(RecordStore):
                 f" (SELECT id FROM {stream_tables.STREAMS} WHERE project = %s)",
                 (project,),
             )
-            for table in (*tables, *elements, stream_tables.STREAMS, sequences.TABLE, COUNTS, QUARANTINE):
+            for table in (*tables, *elements, texts.TABLE, stream_tables.STREAMS, sequences.TABLE, COUNTS, QUARANTINE):
                 transaction.later(f"DELETE FROM {table} WHERE project = %s", (project,))
             transaction.later(
                 f"UPDATE {TALLIES} SET changes = changes + 1, records = 0, entries = 0, bytes = 0 WHERE project = %s",

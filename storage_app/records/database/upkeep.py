@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from storage_app import strict_json
 from storage_app.records.base import Problem, Progress, Report
-from storage_app.records.database import quarantine, rows, sequences
+from storage_app.records.database import quarantine, rows, sequences, texts
 from storage_app.records.database.counting import COUNTS, TALLIES, Changes, counter_name, stored_values
 from storage_app.records.database.layout import FREE_TABLE, Layout
 from storage_app.records.database.row import Row, UnreadableError
@@ -45,6 +45,7 @@ class _Found:
     text: str
     columns: dict[str, Key]
     elements: dict[str, tuple[str, ...]]
+    words: tuple[int, int, str] | None = None
 
     @property
     def keys(self) -> Mapping[str, Key]:
@@ -63,6 +64,8 @@ class _Found:
         if strict_json.dumps(self.row.document) != self.text:
             return "index_stale", "the document was written by hand"
         for field in self.layout.collection.fields:
+            if field.kind is Kind.FULL_TEXT:
+                continue  # judged by `texts.faults`
             wanted = keys[field.name]
             if field.kind is Kind.SEARCH and isinstance(wanted, str):
                 wanted = fold(wanted)
@@ -71,6 +74,8 @@ class _Found:
                     return "index_stale", f"the elements of {field.name} are not those of the document"
             elif wanted != self.columns[field.name]:
                 return "index_stale", f"the column of {field.name} is not what the document says"
+        if self.layout.collection.full_text and self.words != texts.expected(self.layout, keys):
+            return "index_stale", "the words are not those of the document"
         return None
 
 
@@ -91,6 +96,8 @@ def checked(task: Task) -> Report:
             entries += held
             problems += faults
             problems += totals.differences(fetch, project, held)
+            if layout.collection.full_text and (lost := texts.orphans(fetch, layout, project)):
+                problems.append(Problem("index_stale", project, layout.name, None, f"{lost} texts of no record"))
     task.progress(records, records)
     return Report(records, entries, problems)
 
@@ -116,6 +123,8 @@ def rebuilt(task: Task) -> int:
     done = 0
     for project, layout in places:
         done = _rebuild_columns(task, layout, project, done)
+        if layout.collection.full_text:
+            _remove_orphaned_texts(task, layout, project)
         _rebuild_counts(task, layout, project)
     task.progress(done, done)
     return done
@@ -188,6 +197,9 @@ def _found(fetch: Fetch, layout: Layout, project: str, tail: str, values: Sequen
         )
         for id, name, element in listed:
             elements.setdefault(id, {}).setdefault(name, []).append(element)
+    words: dict[RecordId, tuple[int, int, str]] = {}
+    if layout.collection.full_text and found:
+        words = texts.stored(fetch, layout, project, min(row[0] for row in found), max(row[0] for row in found))
     return [
         _Found(
             layout,
@@ -199,6 +211,7 @@ def _found(fetch: Fetch, layout: Layout, project: str, tail: str, values: Sequen
                 for (name, _), value in zip(layout.key_columns, row[3:], strict=True)
             },
             {field.name: tuple(elements.get(row[0], {}).get(field.name, ())) for field in layout.lists},
+            words.get(row[0]),
         )
         for row in found
     ]
@@ -365,6 +378,10 @@ def _rebuild_columns(task: Task, layout: Layout, project: str, done: int) -> int
         if len(chunk) < _CHUNK:
             return done
         after = chunk[-1].id
+
+
+def _remove_orphaned_texts(task: Task, layout: Layout, project: str) -> None:
+    task.database.write(lambda transaction: texts.remove_orphans(transaction, layout, project), Durability.DURABLE)
 
 
 def _rebuild_counts(task: Task, layout: Layout, project: str) -> None:

@@ -30,7 +30,7 @@ from storage_app.records.errors import (
     RecordStoreError,
     UnavailableError,
 )
-from storage_app.records.file import checking, quarantine, selecting
+from storage_app.records.file import checking, quarantine, selecting, text_finding
 from storage_app.records.file.faults import IndexLostError
 from storage_app.records.file.journal import SEGMENT_BYTES
 from storage_app.records.file.layer import FileLayer
@@ -58,6 +58,8 @@ from storage_app.records.operations import (
 )
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import Numbers, PreparedEntry, StreamEntry, prepared_entries
+from storage_app.records.texts import Hits, TextSelect
+from storage_app.search.ranking import Statistics
 
 T = TypeVar("T")
 _IMPORTED_AT_ONCE: Final = 500
@@ -176,6 +178,11 @@ class FileRecordStore(RecordStore):
     def _select(self, project: str, select: Select) -> Selection:
         table = self._table(select.collection)
         return self._ask(project, table, lambda connection: selecting.select(connection, table, select), Selection([]))
+
+    def _find_texts(self, project: str, asked: TextSelect) -> Hits:
+        table = self._table(asked.collection)
+        nothing = Hits([], False, Statistics(0, 0, dict.fromkeys(asked.scored, 0)))
+        return self._ask(project, table, lambda connection: text_finding.find(connection, table, asked), nothing)
 
     def _count(self, project: str, collection: Collection, where: Where) -> int:
         table = self._table(collection)
