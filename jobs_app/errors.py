@@ -69,6 +69,17 @@ class InvalidError(RefusedError):
         return cls(f"{place}: {reason}", [{"place": place, "reason": reason}])
 
 
+class InvalidQueryError(RefusedError):
+    """A query that cannot be read: `position` and `length` name the part that is wrong, `suggestion` is the whole
+    query as it was probably meant."""
+
+    code = "invalid_query"
+
+    def __init__(self, detail: str, position: int, length: int, suggestion: str | None = None) -> None:
+        errors = [{"place": "q", "reason": detail}]
+        super().__init__(detail, position=position, length=length, suggestion=suggestion, errors=errors)
+
+
 class RateLimitedError(RefusedError):
     code = "rate_limited"
 

@@ -36,6 +36,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "Send JSON"),
     "range_not_satisfiable": (416, "That range is not there"),
     "validation_error": (422, "Something in the request is wrong"),
+    "invalid_query": (422, "The query cannot be read"),
     "invalid_path": (422, "Not a path that is allowed"),
     "idempotency_key_reused": (422, "The idempotency key belongs to another request"),
     "rate_limited": (429, "Too many requests"),

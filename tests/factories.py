@@ -1,4 +1,4 @@
-"""The cast: projects, people with roles, tokens, jobs."""
+"""The cast: projects, people with roles, tokens, jobs, segments."""
 
 import secrets
 from dataclasses import replace
@@ -13,8 +13,10 @@ from jobs_app.domain.job import Job, Step
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import Failure
 from jobs_app.domain.new_job import NewJob
+from jobs_app.domain.new_segment import NewSegment
+from jobs_app.domain.segment import Segment
 from jobs_app.models import Membership, Project
-from jobs_app.services import access, claims, jobs, pauses, tokens
+from jobs_app.services import access, claims, jobs, pauses, segments, tokens
 from jobs_app.services.claims import Claimed, ClaimRequest
 from jobs_app.stores.job_records import JobRecords
 from storage_app.records.configured import record_store
@@ -93,3 +95,8 @@ def job_cast(project: Project) -> dict[str, str]:
     jobs.delete(COMMAND, project.slug, deleted.id)
     pauses.pause(COMMAND, project.slug, None, "night")
     return {**cast, "deleted": deleted.id, "pending": make_job(project).id}
+
+
+def make_segment(project: Project, text: str, actor: Actor = COMMAND, **fields: Any) -> Segment:
+    """A segment, stored as any caller stores one."""
+    return segments.store_segment(actor, project.slug, NewSegment(text, **fields)).segment
