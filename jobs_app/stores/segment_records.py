@@ -134,7 +134,9 @@ class SegmentRecords:
 
     def create(self, made: Sequence[Segment]) -> list[Segment]:
         """All or none, in the order given. The store's AlreadyExistsError for an id or a text that is taken."""
-        operations = [Insert(SEGMENTS.name, segments.to_document(segment), segment.id) for segment in made]
+        operations = [
+            Insert(SEGMENTS.name, segments.to_document(segment), segment.id, segment.version) for segment in made
+        ]
         with translated():
             results = self._store.apply(self._project, operations)
         return [segments.from_record(result) for result in results if isinstance(result, Record)]
