@@ -100,3 +100,12 @@ def job_cast(project: Project) -> dict[str, str]:
 def make_segment(project: Project, text: str, actor: Actor = COMMAND, **fields: Any) -> Segment:
     """A segment, stored as any caller stores one."""
     return segments.store_segment(actor, project.slug, NewSegment(text, **fields)).segment
+
+
+def segment_cast(project: Project) -> dict[str, str]:
+    """The ids of a segment that was changed once, and of one in the trash."""
+    stored = make_segment(project, "one", metadata={"n": 1})
+    segments.change(COMMAND, project.slug, stored.id, {"tags": ["x"]})
+    forgotten = make_segment(project, "two")
+    segments.delete_segment(COMMAND, project.slug, forgotten.id)
+    return {"stored": stored.id, "forgotten": forgotten.id}

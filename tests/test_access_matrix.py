@@ -17,9 +17,9 @@ from django.urls import URLResolver, get_resolver
 from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
-from jobs_app.services import logins, people, tokens
+from jobs_app.services import free_records, logins, people, tokens
 from storage_app.records.base import RecordStore
-from tests.factories import job_cast, make_person, make_project, make_token
+from tests.factories import job_cast, make_person, make_project, make_token, segment_cast
 
 pytestmark = pytest.mark.django_db
 
@@ -50,9 +50,12 @@ class Route:
 
 
 QUERIES = {"DELETE /api/v1/projects/<p>": "?confirm=alpha", "GET /live/": "?topics=/maintenance"}
+QUERIES["GET /api/v1/projects/<p>/segments/load"] = "?token_budget=9"
 V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
 JOBS = f"{PROJECT}/jobs"
+SEGMENTS = f"{PROJECT}/segments"
+RECORDS = f"{PROJECT}/records"
 PAGE = "p/<slug:slug>/"
 LEASE = "the token of the one lease"
 ROUTES = [
@@ -101,6 +104,36 @@ ROUTES = [
     Route("GET", f"{PROJECT}/pauses", READ),
     Route("POST", f"{PROJECT}/pauses", WRITE, {"reason": "x"}),
     Route("DELETE", f"{PROJECT}/pauses", WRITE),
+    Route("POST", SEGMENTS, WRITE, {"text": "x"}),
+    Route("GET", SEGMENTS, READ),
+    Route("POST", f"{SEGMENTS}/batch", WRITE, {"segments": [{"text": "x"}]}),
+    Route("GET", f"{SEGMENTS}/load", READ),
+    Route("GET", f"{SEGMENTS}/search", READ),
+    Route("GET", f"{SEGMENTS}/stats", READ),
+    Route("POST", f"{SEGMENTS}/stash", WRITE, {"token_budget": 0}),
+    Route("POST", f"{SEGMENTS}/unstash", WRITE, {"ids": ["x"]}),
+    Route("GET", f"{SEGMENTS}/export", READ),
+    Route("POST", f"{SEGMENTS}/import", WRITE, {"content": "", "form": "lines"}),
+    Route("GET", f"{SEGMENTS}/trash", READ),
+    Route("POST", f"{SEGMENTS}/trash/<id>/restore", WRITE),
+    Route("DELETE", f"{SEGMENTS}/trash/<id>", WRITE),
+    Route("GET", f"{SEGMENTS}/<id>", READ),
+    Route("PATCH", f"{SEGMENTS}/<id>", WRITE, {"type": "x"}),
+    Route("DELETE", f"{SEGMENTS}/<id>", WRITE),
+    Route("POST", f"{SEGMENTS}/<id>/stash", WRITE, {}),
+    Route("POST", f"{SEGMENTS}/<id>/unstash", WRITE, {}),
+    Route("GET", f"{SEGMENTS}/<id>/history", READ),
+    Route("GET", f"{SEGMENTS}/<id>/versions/<version>", READ),
+    Route("POST", f"{SEGMENTS}/<id>/revert", WRITE, {"version": 1}),
+    Route("GET", RECORDS, READ),
+    Route("POST", f"{RECORDS}/<collection>", WRITE, {"a": 1}),
+    Route("GET", f"{RECORDS}/<collection>", READ),
+    Route("POST", f"{RECORDS}/<collection>/query", READ, {"filters": {}}),
+    Route("GET", f"{RECORDS}/<collection>/<id>", READ),
+    Route("PUT", f"{RECORDS}/<collection>/<id>", WRITE, {"a": 1}),
+    Route("PATCH", f"{RECORDS}/<collection>/<id>", WRITE, {"a": 1}),
+    Route("DELETE", f"{RECORDS}/<collection>/<id>", WRITE),
+    Route("POST", f"{PROJECT}/agent/messages", READ, {"action": "storage_list"}),
     Route("GET", f"{V1}/maintenance/tasks", TOKEN_HOLDER),
     Route("POST", f"{V1}/maintenance/tasks/<name>/run", SERVER),
     Route("GET", f"{V1}/maintenance/history", TOKEN_HOLDER),
@@ -190,6 +223,14 @@ class World:
     invitation: str
     set_aside: str
     jobs: dict[str, str]  # ids by what can be done to them
+    segments: dict[str, str]
+
+    def id_for(self, route: Route) -> str:
+        if "/records/" in route.path:
+            return "1"
+        if "/segments/" in route.path:
+            return self.segments["forgotten" if "trash" in route.path else "stored"]
+        return self.job_for(route)
 
     def job_for(self, route: Route) -> str:
         verb = route.path.rpartition("/")[2]
@@ -210,7 +251,9 @@ def world(
     _, invitation = people.invite(COMMAND, "newcomer")
     note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
-    return World(project, other_project, member, token, invitation, set_aside, job_cast(project))
+    free_records.create(COMMAND, project.slug, "tasks", {"a": 1})
+    segments = segment_cast(project)
+    return World(project, other_project, member, token, invitation, set_aside, job_cast(project), segments)
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:
@@ -229,7 +272,9 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<uid>": uid,
         "<token>": secret,
         "<slug:name>": "index",
-        "<id>": f"{world.project.slug}.{world.set_aside}" if "quarantine" in route.path else world.job_for(route),
+        "<id>": f"{world.project.slug}.{world.set_aside}" if "quarantine" in route.path else world.id_for(route),
+        "<version>": "1",
+        "<collection>": "tasks",
         "<name>": name,
     }
     path = route.path

@@ -11,10 +11,10 @@ import pytest
 
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project
-from jobs_app.services import maintenance, quarantine, tokens
+from jobs_app.services import free_records, maintenance, quarantine, tokens
 from storage_app.records.base import RecordStore
 from tests.api.client import Answer, Api
-from tests.factories import job_cast, make_person, make_project, make_token
+from tests.factories import job_cast, make_person, make_project, make_token, segment_cast
 
 pytestmark = pytest.mark.django_db
 DESCRIBED = ("ETag", "Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-ID")
@@ -33,9 +33,14 @@ class Call:
 
 KEY = (("Idempotency-Key", "k1"),)
 JOBS = "/projects/alpha/jobs"
+SEGMENTS = "/projects/alpha/segments"
+RECORDS = "/projects/alpha/records"
+OPEN = "get /projects/{p}/records/{collection}"  # takes any parameter: a field and the value it must have
 LEASE = "the token of the one lease"
 # What these send is no document of JSON; their own tests read it.
-STREAMED = {f"get /projects/{{p}}/jobs/{{id}}/logs/{kind}" for kind in ("stream", "download")}
+STREAMED = {f"get /projects/{{p}}/jobs/{{id}}/logs/{kind}" for kind in ("stream", "download")} | {
+    "get /projects/{p}/segments/export"
+}
 CALLS = [
     Call("get /me", "/me", 200),
     Call("get /projects", "/projects?limit=1", 200),
@@ -83,6 +88,39 @@ CALLS = [
     Call("get /projects/{p}/pauses", "/projects/alpha/pauses", 200),
     Call("post /projects/{p}/pauses", "/projects/alpha/pauses", 201, {"reason": "x"}),
     Call("delete /projects/{p}/pauses", "/projects/alpha/pauses", 204),
+    Call("post /projects/{p}/segments", SEGMENTS, 201, {"text": "a new one"}, KEY),
+    Call("post /projects/{p}/segments", SEGMENTS, 200, {"text": "one"}),
+    Call("post /projects/{p}/segments/batch", f"{SEGMENTS}/batch", 201, {"segments": [{"text": "b"}]}, KEY),
+    Call("post /projects/{p}/segments/batch", f"{SEGMENTS}/batch", 200, {"segments": [{"text": "one"}]}),
+    Call("get /projects/{p}/segments", f"{SEGMENTS}?limit=1&type=note&tier=active", 200),
+    Call("get /projects/{p}/segments/load", f"{SEGMENTS}/load?token_budget=100", 200),
+    Call("get /projects/{p}/segments/search", f"{SEGMENTS}/search?q=one&facets=true", 200),
+    Call("get /projects/{p}/segments/stats", f"{SEGMENTS}/stats", 200),
+    Call("post /projects/{p}/segments/stash", f"{SEGMENTS}/stash", 200, {"token_budget": 1, "preview": True}),
+    Call("post /projects/{p}/segments/unstash", f"{SEGMENTS}/unstash", 200, {"ids": ["STORED"]}),
+    Call("post /projects/{p}/segments/import", f"{SEGMENTS}/import", 200, {"content": "{", "form": "lines"}),
+    Call("get /projects/{p}/segments/trash", f"{SEGMENTS}/trash", 200),
+    Call("post /projects/{p}/segments/trash/{id}/restore", f"{SEGMENTS}/trash/FORGOTTEN/restore", 200),
+    Call("delete /projects/{p}/segments/trash/{id}", f"{SEGMENTS}/trash/FORGOTTEN", 204),
+    Call("get /projects/{p}/segments/{id}", f"{SEGMENTS}/STORED", 200),
+    Call("get /projects/{p}/segments/{id}", f"{SEGMENTS}/STORED", 304, None, (("If-None-Match", '"v2"'),)),
+    Call("patch /projects/{p}/segments/{id}", f"{SEGMENTS}/STORED", 200, {"type": "x"}, (("If-Match", '"v2"'),)),
+    Call("delete /projects/{p}/segments/{id}", f"{SEGMENTS}/STORED", 204),
+    Call("post /projects/{p}/segments/{id}/stash", f"{SEGMENTS}/STORED/stash", 200, {"reason": "x"}),
+    Call("post /projects/{p}/segments/{id}/unstash", f"{SEGMENTS}/STORED/unstash", 200, {"reason": "x"}),
+    Call("get /projects/{p}/segments/{id}/history", f"{SEGMENTS}/STORED/history", 200),
+    Call("get /projects/{p}/segments/{id}/versions/{version}", f"{SEGMENTS}/STORED/versions/1", 200),
+    Call("post /projects/{p}/segments/{id}/revert", f"{SEGMENTS}/STORED/revert", 200, {"version": 1}),
+    Call("get /projects/{p}/records", RECORDS, 200),
+    Call("post /projects/{p}/records/{collection}", f"{RECORDS}/tasks", 201, {"title": "a"}, KEY),
+    Call(OPEN, f"{RECORDS}/tasks?title=a&limit=1", 200),
+    Call("post /projects/{p}/records/{collection}/query", f"{RECORDS}/tasks/query", 200, {"filters": {"n__gt": 1}}),
+    Call("get /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 200),
+    Call("get /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 304, None, (("If-None-Match", '"v1"'),)),
+    Call("put /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 200, {"a": 1}, (("If-Match", '"v1"'),)),
+    Call("patch /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 200, {"a": 1}),
+    Call("delete /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 200),
+    Call("post /projects/{p}/agent/messages", "/projects/alpha/agent/messages", 200, {"action": "storage_list"}),
     Call("get /maintenance/tasks", "/maintenance/tasks", 200),
     Call("post /maintenance/tasks/{name}/run", "/maintenance/tasks/health/run", 202),
     Call("get /maintenance/history", "/maintenance/history", 200),
@@ -126,7 +164,8 @@ def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.Monke
     token, _ = tokens.create(COMMAND, "alpha", "existing", ["read"])
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
     monkeypatch.setattr("jobs_app.domain.lease.new_token", lambda: LEASE)
-    ids = {**job_cast(project), "set_aside": set_aside.id}
+    ids = {**job_cast(project), **segment_cast(project), "set_aside": set_aside.id}
+    free_records.create(COMMAND, project.slug, "tasks", {"title": "a"})
     return World(chief, Api(make_token(project, Scope.WORK)), token.pk, ids)
 
 
@@ -152,12 +191,13 @@ def test_refusals_are_as_described(call: Call, world: World, document: dict[str,
     """Nobody, somebody who may not, a typo in the address, a stale version, and bodies that are none."""
     method, path = call.operation.split(" ")[0].upper(), world.path(call)
     join = "&" if "?" in path else "?"
+    typo = "limit" if call.operation == OPEN else "typo"
     refused = [
         Api().call(method, path, call.body),
         Api("nonsense").call(method, path, call.body),
         world.worker.call(method, path, call.body),
-        world.chief.call(method, f"{path}{join}typo=1", call.body),
-        world.chief.call(method, f"{path}{join}typo=%00", call.body),
+        world.chief.call(method, f"{path}{join}{typo}=x", call.body),
+        world.chief.call(method, f"{path}{join}{typo}=%00", call.body),
         world.chief.call(method, path.replace("alpha", "absent"), call.body),
         world.chief.call(method, path, call.body, If_Match='"v99"', If_None_Match='"v99"'),
     ]
