@@ -88,20 +88,34 @@ def search(
     facets: bool = False,
 ) -> Matches:
     """Best first; equal ones by the time they were touched, then by id."""
-    project, records = segments_of(actor, slug, Scope.READ)
+    _, records = segments_of(actor, slug, Scope.READ)
+    return search_in(records, text, wanted, cursor, limit, facets=facets)
+
+
+def search_in(
+    records: SegmentRecords,
+    text: str,
+    wanted: SegmentFilter,
+    cursor: str | None = None,
+    limit: int = 50,
+    *,
+    facets: bool = False,
+) -> Matches:
+    """The same, where it was asked already who may look."""
     asked, now = read_query(text), records.now()
+    _, slug = records.place
     where = conditions(wanted)
     if (plain := query_conditions(asked, now)) is not None:
         return _listed(records, asked, [*where, *plain], cursor, limit, facets=facets)
     hits = records.find_texts(asked, where, now)
     ranked = rank(hits.hits, scored(asked.search), hits.statistics)
     touched = {hit.id: hit.touched for hit in hits.hits}
-    start = _start(ranked, touched, _opened(cursor, project.slug)) if cursor is not None else 0
+    start = _start(ranked, touched, _opened(cursor, slug)) if cursor is not None else 0
     chosen = ranked[start : start + limit]
     found = {one.id: one for one in records.get_many([one.id for one in chosen])}
     items = [_match(found[one.id], one.score, asked) for one in chosen if one.id in found]
     more = start + limit < len(ranked)
-    next_cursor = _sealed(project.slug, chosen[-1], touched) if more and chosen else None
+    next_cursor = _sealed(slug, chosen[-1], touched) if more and chosen else None
     counted = _facets(records, hits.hits) if facets else {}
     return Matches(items, next_cursor, len(hits.hits), hits.capped, asked.query, counted)
 

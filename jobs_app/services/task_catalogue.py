@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, retention
+from jobs_app.services import clean_up, expiry, health, retention, segment_upkeep
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -28,6 +28,13 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(days=1),
             limit=timedelta(minutes=15),
             run=retention.run,
+        ),
+        MaintenanceTask(
+            "segments",
+            "Stashes segments that nobody touched, takes out expired ones, empties their trash, reports duplicates.",
+            every=timedelta(hours=1),
+            limit=timedelta(minutes=10),
+            run=segment_upkeep.run,
         ),
         MaintenanceTask(
             "health",

@@ -192,6 +192,17 @@ class SegmentRecords:
             segments.from_record(result) for result in results if isinstance(result, Record) and str(result.id) in done
         ]
 
+    def claim_text(self, id: str) -> Segment:
+        """It is no duplicate any more. The store's AlreadyExistsError where another still has its text."""
+
+        def changed(record: Record) -> dict[str, Any]:
+            alone = replace(segments.from_record(record), duplicate=False)
+            document = segments.to_document(alone)
+            return {name: document[name] for name in ("duplicate", "merge_key")}
+
+        with translated(id):
+            return segments.from_record(self._store.update(self._project, SEGMENTS.name, id, changed))
+
     def purge(self, id: str, conditions: Conditions) -> bool:
         """Gone for good, with its history, if it still is as the conditions say."""
         with translated(id):
