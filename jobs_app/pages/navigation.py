@@ -62,6 +62,8 @@ PAGES = (
     Page("Workers", "workers", "workers", "Work", "w", words="fleet drain"),
     Page("Pauses", "pauses", "pause", "Work", "z", in_navigation=False, words="stop resume hold"),
     Page("Trash", "jobs-trash", "trash", "Work", "b", in_navigation=False, words="deleted restore undo"),
+    Page("Segments", "segments", "segments", "Content", "c", words="context memory search stash"),
+    Page("Records", "records", "records", "Content", "r", words="collections json objects tasks"),
     Page("Maintenance", "maintenance", "maintenance", "System", "m", of_project=False, words="tasks schedule runs"),
     Page("Storages", "storages", "storages", "System", "s", words="records quarantine size"),
     Page("Settings", "settings", "settings", "System", "e", words="project name"),

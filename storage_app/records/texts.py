@@ -5,7 +5,8 @@ A collection has at most one field of kind FULL_TEXT. Every backend answers the 
 order of results is made of these by `search.ranking`, so it is the same everywhere too.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -32,6 +33,37 @@ class Hits:
     hits: list[Hit[str]]
     capped: bool
     statistics: Statistics
+
+
+class Tallies:
+    """How often words are in the texts of a collection, remembered until something in it changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[int, Statistics]] = {}
+        self._lock = threading.Lock()
+
+    def get(
+        self,
+        place: tuple[str, str],
+        counter: int,
+        wanted: Sequence[Scored],
+        count: Callable[[Sequence[Scored]], Statistics],
+    ) -> Statistics:
+        """`counter` is the collection's change counter, read before; `count` looks up what is not known."""
+        with self._lock:
+            known = self._known.get(place)
+        statistics = known[1] if known is not None and known[0] == counter else None
+        missing = [term for term in wanted if statistics is None or term not in statistics.frequencies]
+        if statistics is None or missing:
+            counted = count(missing)
+            kept = {} if statistics is None or len(statistics.frequencies) > _MOST_KEPT else statistics.frequencies
+            statistics = Statistics(counted.texts, counted.tokens, {**kept, **counted.frequencies})
+            with self._lock:
+                if len(self._known) > _MOST_KEPT:
+                    self._known.clear()
+                self._known[place] = counter, statistics
+        chosen = {term: statistics.frequencies[term] for term in wanted}
+        return Statistics(statistics.texts, statistics.tokens, chosen)
 
 
 @dataclass(frozen=True)
@@ -129,6 +161,9 @@ def newest_of(field: Field, keys: Mapping[str, Key]) -> int:
 def text_of(field: Field, keys: Mapping[str, Key]) -> str | None:
     text = keys[field.name]
     return text if isinstance(text, str) else None
+
+
+_MOST_KEPT: Final = 10_000
 
 
 def _terms(search: Search | None) -> Iterator[Term]:

@@ -20,13 +20,15 @@ LARGEST_VECTOR: Final = 1_000_000  # bytes of lexemes; PostgreSQL ends at 2^20 -
 @dataclass(frozen=True)
 class PostgreSql:
     """Columns: the tsvector, the index text, and `text.casefold()`, which a `pg_trgm` index may serve. `LIKE` is
-    asked for narrowing only, with every sign of its own escaped.
+    asked for narrowing only, with every sign of its own escaped. `scope`, if given, is a lexeme that every vector of
+    the project has: the index then goes over nobody else's texts.
     """
 
     vector: str
     tokens: str
     folded: str
     placeholder: str = "%s"
+    scope: str | None = None
 
     def of_tokens(self, search: Search) -> Sql:
         if isinstance(search, No):
@@ -44,7 +46,8 @@ class PostgreSql:
         return Sql(f"({self.folded} LIKE {mark} AND strpos({self.folded}, {mark}) > 0)", (pattern, needle))
 
     def _of_words(self, search: Search) -> Sql:
-        quick = Sql(f"{self.vector} @@ {self.placeholder}::tsquery", (tsquery(search),))
+        asked = tsquery(search) if self.scope is None else f"{_lexeme(self.scope)} & {tsquery(search)}"
+        quick = Sql(f"{self.vector} @@ {self.placeholder}::tsquery", (asked,))
         slow = self._looked_up(search)
         missing = Sql(f"{self.vector} IS NULL")
         if is_of_words(search):

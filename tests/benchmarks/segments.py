@@ -140,7 +140,7 @@ def shown(backend: str, size: int, what: str, ours: list[float], theirs: list[fl
     }
     if as_json:
         return json.dumps(line)
-    ratio = "" if line["ratio"] is None else f"  {line['ratio']:>8} × {by}"
+    ratio = "" if line["ratio"] is None else f"  {line['ratio']:>8} x {by}"
     return f"{backend:<11}{size:>8}  {what:<14}{line['ms']:>9} ms  p95 {line['p95_ms']:>9} ms{ratio}"
 
 

@@ -36,7 +36,7 @@ from storage_app.records.ids import RecordId
 from storage_app.records.operations import Change, Durability, Operation, Outcome, Record, Result, Update, outcome
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import StreamEntry
-from storage_app.records.texts import Hits, TextSelect
+from storage_app.records.texts import Hits, Tallies, TextSelect
 
 T = TypeVar("T")
 
@@ -59,6 +59,7 @@ class DatabaseRecordStore(RecordStore):
         self._layouts = {name: Layout(collection) for name, collection in self._declared.items()}
         self._emptied = Emptied()
         self._recent = RecentRows()
+        self._tallies = Tallies()
         self._is_far = self._database.dialect.is_postgresql  # a trip to it costs more than a statement
 
     def close(self) -> None:
@@ -141,7 +142,7 @@ class DatabaseRecordStore(RecordStore):
     def _find_texts(self, project: str, asked: TextSelect) -> Hits:
         while True:
             try:
-                return texts.find(self._database, self._layout(asked.collection), project, asked)
+                return texts.find(self._database, self._layout(asked.collection), project, asked, self._tallies)
             except UnreadableError as error:
                 self._set_aside(project, error)
 

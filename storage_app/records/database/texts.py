@@ -8,7 +8,7 @@ Python.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from storage_app.records.database import bulk
+from storage_app.records.database import bulk, counting
 from storage_app.records.database.conditions import Expression, judged
 from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import Layout
@@ -16,11 +16,12 @@ from storage_app.records.database.row import Row
 from storage_app.records.database.transactions import Database, Transaction
 from storage_app.records.declarations import Field
 from storage_app.records.ids import RecordId
-from storage_app.records.texts import Hits, TextSelect, bounded, newest_of, text_of
+from storage_app.records.texts import Hits, Tallies, TextSelect, bounded, newest_of, text_of
 from storage_app.search import tokens
 from storage_app.search.fts5 import Fts5
 from storage_app.search.nodes import Term
 from storage_app.search.postgresql import PostgreSql, vector
+from storage_app.search.query import narrows
 from storage_app.search.ranking import Hit, Scored, Statistics
 from storage_app.search.sql import Sql, condition
 
@@ -96,8 +97,11 @@ def update(transaction: Transaction, layout: Layout, project: str, pairs: Sequen
             )
 
 
-def find(database: Database, layout: Layout, project: str, asked: TextSelect) -> Hits:
-    statistics = _statistics(database, layout, project, asked.scored)
+def find(database: Database, layout: Layout, project: str, asked: TextSelect, tallies: Tallies) -> Hits:
+    counter = counting.changes(database, layout.name, project, "")
+    statistics = tallies.get(
+        (project, layout.name), counter, asked.scored, lambda terms: _statistics(database, layout, project, terms)
+    )
     request = _Request(database.dialect, layout, project, asked)
     rows = list(request.hits(lambda sql, parameters: database.read(sql, parameters), asked.most + 1))
     hits = [Hit(id, words, newest) for id, newest, words in rows[: asked.most]]
@@ -182,7 +186,9 @@ class _Request:
 
     def _statement(self, limit: int, start: int) -> tuple[str, list[Any]]:
         found = condition(self.search, self._engine(), self._filter)
-        parts = [f"t.project = %s AND t.collection = %s AND {found.text}"]
+        # Without statistics PostgreSQL would rather go over all texts of the project than to the words.
+        aside = " || ''" if self.dialect.is_postgresql and narrows(self.search) else ""
+        parts = [f"t.project{aside} = %s AND t.collection{aside} = %s AND {found.text}"]
         parameters = [self.project, self.layout.name, *found.params]
         for one in self.conditions:
             parts.append(f"({one.sql})")
@@ -206,7 +212,8 @@ class _Request:
 
     def _engine(self) -> Fts5 | PostgreSql:
         if self.dialect.is_postgresql:
-            return PostgreSql("t.vector", "t.tokens", "t.folded")
+            lexeme = _lexeme(self.project, self.layout.name)
+            return PostgreSql("t.vector", "t.tokens", "t.folded", scope=lexeme)
         scope = ("scope", _scope(self.project, self.layout.name))
         return Fts5(WORDS, "t.number", "t.folded", scope=scope, placeholder="%s")
 
@@ -229,10 +236,11 @@ def _frequency(database: Database, scope: tuple[str, str], term: Scored) -> int:
     if not database.dialect.is_postgresql:
         asked = f'{{scope}} : "{_scope(*scope)}" AND {{tokens}} : "{term.token}"{" *" * term.prefix}'
         return int(database.read(f"SELECT count(*) FROM {WORDS} WHERE {WORDS} MATCH %s", (asked,))[0][0])
-    lexeme = f"'{term.token}'{':*' * term.prefix}"
+    lexeme = f"'{_lexeme(*scope)}' & '{term.token}'{':*' * term.prefix}"
     part = f" {term.token}{'' if term.prefix else ' '}"
     rows = database.read(
-        f"SELECT (SELECT count(*) FROM {TABLE} WHERE project = %s AND collection = %s AND vector @@ %s::tsquery)"
+        f"SELECT (SELECT count(*) FROM {TABLE} WHERE project || '' = %s AND collection || '' = %s"
+        " AND vector @@ %s::tsquery)"
         f" + (SELECT count(*) FROM {TABLE} WHERE project = %s AND collection = %s AND vector IS NULL"
         " AND strpos(tokens, %s) > 0)",
         (*scope, lexeme, *scope, part),
@@ -249,12 +257,17 @@ def _values(layout: Layout, field: Field, project: str, row: Any, postgresql: bo
         project, layout.name, row.id, newest_of(field, row.keys), tokens.length(found), tokens.VERSION, scope, words,
         text.casefold(),
     )  # fmt: skip
-    return (*values, vector(words)) if postgresql else values
+    return (*values, vector(f"{words}{_lexeme(project, layout.name)}")) if postgresql else values
 
 
 def _scope(project: str, collection: str) -> str:
     """One token of letters and digits; slugs have only these and minus."""
     return f"{collection.replace('_', 'ü')}ß{project.replace('-', 'ü')}"
+
+
+def _lexeme(project: str, collection: str) -> str:
+    """The scope as PostgreSQL has it, among the words of the text: no word begins so, and no prefix finds it."""
+    return f"@{_scope(project, collection)}"
 
 
 def _orphaned(layout: Layout) -> str:

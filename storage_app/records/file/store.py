@@ -58,7 +58,7 @@ from storage_app.records.operations import (
 )
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import Numbers, PreparedEntry, StreamEntry, prepared_entries
-from storage_app.records.texts import Hits, TextSelect
+from storage_app.records.texts import Hits, Tallies, TextSelect
 from storage_app.search.ranking import Statistics
 
 T = TypeVar("T")
@@ -85,6 +85,7 @@ class FileRecordStore(RecordStore):
         self._layer = layer or FileLayer()
         self._journal_bytes = journal_bytes
         self._projects: dict[str, Project] = {}
+        self._tallies = Tallies()
         self._tables: dict[str, Table] = {}
         self._guard = threading.Lock()
         self._settler = Settler()
@@ -182,7 +183,12 @@ class FileRecordStore(RecordStore):
     def _find_texts(self, project: str, asked: TextSelect) -> Hits:
         table = self._table(asked.collection)
         nothing = Hits([], False, Statistics(0, 0, dict.fromkeys(asked.scored, 0)))
-        return self._ask(project, table, lambda connection: text_finding.find(connection, table, asked), nothing)
+        counter = self._change_counter(project, asked.collection, None)
+
+        def work(connection: Any) -> Hits:
+            return text_finding.find(connection, table, asked, project, counter, self._tallies)
+
+        return self._ask(project, table, work, nothing)
 
     def _count(self, project: str, collection: Collection, where: Where) -> int:
         table = self._table(collection)

@@ -1,24 +1,28 @@
 """How a search of full texts is answered from the index."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from storage_app.records.file.rows import Row
 from storage_app.records.file.selecting import sql_of
 from storage_app.records.file.tables import Table
-from storage_app.records.texts import Hits, TextSelect, bounded, text_of
+from storage_app.records.texts import Hits, Tallies, TextSelect, bounded, text_of
 from storage_app.search.fts5 import Fts5
 from storage_app.search.nodes import Term
 from storage_app.search.ranking import Hit, Scored, Statistics
 from storage_app.search.sql import Sql, condition
 
 
-def find(connection: sqlite3.Connection, table: Table, asked: TextSelect) -> Hits:
+def find(
+    connection: sqlite3.Connection, table: Table, asked: TextSelect, project: str, counter: int, tallies: Tallies
+) -> Hits:
+    place = (project, table.collection.name)
+    statistics = tallies.get(place, counter, asked.scored, lambda terms: _statistics(connection, table, terms))
     request = _Request(table, asked)
     rows = list(request.hits(connection, asked.most + 1))
     hits = [Hit(id, words, newest) for id, newest, words in rows[: asked.most]]
-    return Hits(hits, len(rows) > asked.most, _statistics(connection, table, asked))
+    return Hits(hits, len(rows) > asked.most, statistics)
 
 
 class _Request:
@@ -72,9 +76,9 @@ class _Request:
         return Sql(f"({known[0]})", known[1])
 
 
-def _statistics(connection: sqlite3.Connection, table: Table, asked: TextSelect) -> Statistics:
+def _statistics(connection: sqlite3.Connection, table: Table, terms: Sequence[Scored]) -> Statistics:
     texts, length = connection.execute(table.texts.sums).fetchone()
-    return Statistics(texts, length, {term: _frequency(connection, table, term) for term in asked.scored})
+    return Statistics(texts, length, {term: _frequency(connection, table, term) for term in terms})
 
 
 def _frequency(connection: sqlite3.Connection, table: Table, term: Scored) -> int:
