@@ -5,6 +5,7 @@ What the engine finds within the project is put in order of time by the database
 Python.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -28,13 +29,15 @@ from storage_app.search.sql import Sql, condition
 TABLE: Final = "storage_app_recordtext"
 WORDS: Final = "storage_app_recordtext_words"
 
-# SQLite: an index without content of its own, kept true by triggers. `scope` is one token for project and collection.
+# SQLite: an index without content of its own, kept true by triggers. Each token begins with `scope`, which stands for
+# project and collection: so each project has lists of its own, and nobody walks over another's.
+_SCOPED: Final = "replace(rtrim({row}.tokens), ' ', ' ' || {row}.scope)"
 CREATE_SQLITE: Final = (
-    f"CREATE VIRTUAL TABLE {WORDS} USING fts5(scope, tokens, content='', tokenize='unicode61 remove_diacritics 0')",
+    f"CREATE VIRTUAL TABLE {WORDS} USING fts5(tokens, content='', tokenize='unicode61 remove_diacritics 0')",
     f"CREATE TRIGGER {TABLE}_added AFTER INSERT ON {TABLE} BEGIN"
-    f" INSERT INTO {WORDS} (rowid, scope, tokens) VALUES (new.number, new.scope, new.tokens); END",
+    f" INSERT INTO {WORDS} (rowid, tokens) VALUES (new.number, {_SCOPED.format(row='new')}); END",
     f"CREATE TRIGGER {TABLE}_removed AFTER DELETE ON {TABLE} BEGIN"
-    f" INSERT INTO {WORDS} ({WORDS}, rowid, scope, tokens) VALUES ('delete', old.number, old.scope, old.tokens); END",
+    f" INSERT INTO {WORDS} ({WORDS}, rowid, tokens) VALUES ('delete', old.number, {_SCOPED.format(row='old')}); END",
 )
 REMOVE_SQLITE: Final = (
     f"DROP TRIGGER {TABLE}_removed",
@@ -211,11 +214,10 @@ class _Request:
         return bool(self.conditions) or bool(self._judged)
 
     def _engine(self) -> Fts5 | PostgreSql:
+        begin = _scope(self.project, self.layout.name)
         if self.dialect.is_postgresql:
-            lexeme = _lexeme(self.project, self.layout.name)
-            return PostgreSql("t.vector", "t.tokens", "t.folded", scope=lexeme)
-        scope = ("scope", _scope(self.project, self.layout.name))
-        return Fts5(WORDS, "t.number", "t.folded", scope=scope, placeholder="%s")
+            return PostgreSql("t.vector", "t.tokens", "t.folded", begin=begin)
+        return Fts5(WORDS, "t.number", "t.folded", placeholder="%s", begin=begin)
 
     def _filter(self, term: Term) -> Sql:
         known: Expression | None = self._judged[term]
@@ -234,9 +236,9 @@ def _statistics(database: Database, layout: Layout, project: str, scored: Sequen
 
 def _frequency(database: Database, scope: tuple[str, str], term: Scored) -> int:
     if not database.dialect.is_postgresql:
-        asked = f'{{scope}} : "{_scope(*scope)}" AND {{tokens}} : "{term.token}"{" *" * term.prefix}'
+        asked = f'"{_scope(*scope)}{term.token}"{" *" * term.prefix}'
         return int(database.read(f"SELECT count(*) FROM {WORDS} WHERE {WORDS} MATCH %s", (asked,))[0][0])
-    lexeme = f"'{_lexeme(*scope)}' & '{term.token}'{':*' * term.prefix}"
+    lexeme = f"'{_scope(*scope)}{term.token}'{':*' * term.prefix}"
     part = f" {term.token}{'' if term.prefix else ' '}"
     rows = database.read(
         f"SELECT (SELECT count(*) FROM {TABLE} WHERE project || '' = %s AND collection || '' = %s"
@@ -252,22 +254,17 @@ def _values(layout: Layout, field: Field, project: str, row: Any, postgresql: bo
     text = text_of(field, row.keys) or ""
     found = tokens.indexed(text)
     words = tokens.index_text_of(found)
-    scope = "" if postgresql else _scope(project, layout.name)
+    scope = _scope(project, layout.name)
     values = (
         project, layout.name, row.id, newest_of(field, row.keys), tokens.length(found), tokens.VERSION, scope, words,
         text.casefold(),
     )  # fmt: skip
-    return (*values, vector(f"{words}{_lexeme(project, layout.name)}")) if postgresql else values
+    return (*values, vector(words, _scope(project, layout.name))) if postgresql else values
 
 
 def _scope(project: str, collection: str) -> str:
-    """One token of letters and digits; slugs have only these and minus."""
-    return f"{collection.replace('_', 'ü')}ß{project.replace('-', 'ü')}"
-
-
-def _lexeme(project: str, collection: str) -> str:
-    """The scope as PostgreSQL has it, among the words of the text: no word begins so, and no prefix finds it."""
-    return f"@{_scope(project, collection)}"
+    """Letters and digits, always as many, so that no scope with a token is another scope with another token."""
+    return f"s{hashlib.sha256(f'{project} {collection}'.encode()).hexdigest()[:15]}"
 
 
 def _orphaned(layout: Layout) -> str:
