@@ -14,6 +14,10 @@ from ninja.openapi.schema import OpenAPISchema
 from jobs_app.api import (
     audit,
     claims,
+    failures,
+    job_actions,
+    job_finding,
+    job_statistics,
     jobs,
     logs,
     maintenance,
@@ -21,6 +25,7 @@ from jobs_app.api import (
     projects,
     quarantine,
     records,
+    saved_views,
     segments,
     tokens,
     workers,
@@ -61,7 +66,9 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-for module in (me, projects, tokens, audit, claims, jobs, logs, workers, segments, records, maintenance, quarantine):
+# Fixed words come before ids: `jobs/export` is no job.
+JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
+for module in (me, projects, tokens, audit, *JOB_MODULES, segments, records, maintenance, quarantine):
     api.add_router("", module.router)
 
 

@@ -5,6 +5,7 @@ class ProjectConfig(AppConfig):
     name = "project"
 
     def ready(self) -> None:
-        from project import health  # needs the models, which are there only now
+        from project import health, job_metrics  # they need the models, which are there only now
 
         health.wire()
+        job_metrics.wire()

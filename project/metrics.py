@@ -18,11 +18,13 @@ METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line: a gauge or counter with its labels."""
+    """One line: a gauge or counter with its labels; or a line of a histogram, whose name is then `family`."""
 
     name: str
     value: float
     labels: dict[str, str] = field(default_factory=dict)
+    kind: str = "gauge"
+    family: str = ""
 
 
 class RequestCounts:
@@ -61,7 +63,7 @@ class RequestCounts:
 
 REQUESTS = RequestCounts()
 
-# Gauges read at the moment of the scrape; each later part of the product adds its own.
+# What is read at the moment of the scrape; each later part of the product adds its own.
 GAUGES: list[Callable[[], Iterable[Sample]]] = []
 
 
@@ -74,9 +76,10 @@ def text() -> str:
     typed = set()
     for gauge in GAUGES:
         for sample in gauge():
-            if sample.name not in typed:
-                typed.add(sample.name)
-                lines.append(f"# TYPE {sample.name} gauge")
+            family = sample.family or sample.name
+            if family not in typed:
+                typed.add(family)
+                lines.append(f"# TYPE {family} {sample.kind}")
             lines.append(_line(sample))
     return "\n".join(lines) + "\n"
 

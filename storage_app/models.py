@@ -113,7 +113,7 @@ class RecordCount(models.Model):
 
 class RecordText(models.Model):
     """The full text of a record as search engines get it. The word index beside it is made by hand, for each database
-    its own (`records/database/texts.py`).
+    its own (`records/database/full_texts.py`).
     """
 
     number = models.BigAutoField(primary_key=True)

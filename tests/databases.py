@@ -18,7 +18,8 @@ from django.db import connections, models
 
 from storage_app.records import registry, times
 from storage_app.records.base import RecordStore
-from storage_app.records.database import texts
+from storage_app.records.database import full_texts, texts
+from storage_app.records.database.layout import Layout
 from storage_app.records.declarations import Collection
 
 Settings = dict[str, Any]
@@ -121,10 +122,15 @@ def create_tables(alias: str, collections: Iterable[Collection]) -> None:
     with connections[alias].schema_editor() as editor:
         for name in SHARED_MODELS:
             editor.create_model(apps.get_model("storage_app", name))
-        texts.make_engine(editor)
+        full_texts.make_engine(editor)
         for collection in collections:
             for model in _models(collection):
                 editor.create_model(model)
+            layout = Layout(collection)
+            for statement in (
+                texts.creation(layout, editor.connection.vendor == "postgresql") if layout.searched else ()
+            ):
+                editor.execute(statement, None)
 
 
 _LOCK: Final = threading.Lock()

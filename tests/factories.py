@@ -9,15 +9,19 @@ from django.contrib.auth.models import User
 
 from jobs_app.domain import job_transitions
 from jobs_app.domain.access import COMMAND, Actor, Role, Scope
-from jobs_app.domain.job import Job, Step
+from jobs_app.domain.job import By, Job, Step
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import Failure
+from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_job import NewJob
 from jobs_app.domain.new_segment import NewSegment
+from jobs_app.domain.operation import Action, Deed
 from jobs_app.domain.segment import Segment
 from jobs_app.models import Membership, Project
-from jobs_app.services import access, claims, jobs, pauses, segments, tokens
+from jobs_app.services import access, claims, job_actions, jobs, operations, pauses, saved_views, segments, tokens
 from jobs_app.services.claims import Claimed, ClaimRequest
+from jobs_app.services.job_actions import Choice
+from jobs_app.services.saved_views import ViewContent
 from jobs_app.stores.job_records import JobRecords
 from storage_app.records.configured import record_store
 
@@ -89,12 +93,32 @@ def job_in(project: Project, state: JobState, **fields: Any) -> Job:
 
 
 def job_cast(project: Project) -> dict[str, str]:
-    """The ids of a job for everything that can be done to one; and a pause that can be ended."""
+    """The ids of a job for everything that can be done to one, of an operation that waits and one that can be undone,
+    of a cause and of a shared view; and a pause that can be ended."""
+    undone = begin_operation(project, Action.DELETE, make_job(project).id)
+    operations.run(Deadline(timedelta(minutes=1)))
+    view = saved_views.create(COMMAND, project.slug, ViewContent("Failed", "status:failed", shared=True))
     cast = {"failed": job_in(project, JobState.FAILED).id, "held": job_in(project, JobState.PROCESSING).id}
     deleted = make_job(project)
     jobs.delete(COMMAND, project.slug, deleted.id)
     pauses.pause(COMMAND, project.slug, None, "night")
-    return {**cast, "deleted": deleted.id, "pending": make_job(project).id}
+    cause = jobs.get(COMMAND, project.slug, cast["failed"]).cause
+    assert cause is not None
+    return {
+        **cast,
+        "deleted": deleted.id,
+        "pending": make_job(project).id,
+        "operation": begin_operation(project, Action.RETRY, cast["failed"]),
+        "undoable": undone,
+        "view": view.id,
+        "cause": cause.fingerprint,
+    }
+
+
+def begin_operation(project: Project, action: Action, *ids: str) -> str:
+    """The id of an operation on these jobs, which the next run does."""
+    deed = Deed(action, By.actor(COMMAND), is_person=True, before=record_store().now())
+    return job_actions.begin(COMMAND, project, deed, Choice(ids=ids)).id
 
 
 def make_segment(project: Project, text: str, actor: Actor = COMMAND, **fields: Any) -> Segment:

@@ -77,6 +77,7 @@ ROUTES = [
     Route("POST", JOBS, WRITE, {"name": "x"}),
     Route("POST", f"{JOBS}/batch", WRITE, {"jobs": [{"name": "x"}]}),
     Route("POST", f"{JOBS}/claim", WORK, {"worker_id": "w1"}),
+    Route("GET", f"{JOBS}/stats", READ),
     Route("GET", f"{JOBS}/<id>", READ),
     Route("PATCH", f"{JOBS}/<id>", WRITE, {"priority": 1}),
     Route("DELETE", f"{JOBS}/<id>", WRITE),
@@ -93,6 +94,23 @@ ROUTES = [
     Route("POST", f"{JOBS}/<id>/logs", WRITE, {"entries": [{"message": "x"}]}),
     Route("GET", f"{JOBS}/<id>/logs/stream", READ),
     Route("GET", f"{JOBS}/<id>/logs/download", READ),
+    Route("GET", f"{JOBS}/suggestions", READ),
+    Route("GET", f"{JOBS}/export", READ),
+    Route("POST", f"{JOBS}/actions", WRITE, {"action": "retry", "ids": ["nothing"]}),
+    Route("POST", f"{JOBS}/actions/preview", READ, {"filter": {}}),
+    Route("GET", f"{JOBS}/failures", READ),
+    Route("GET", f"{JOBS}/failures/<fingerprint>", READ),
+    Route("POST", f"{JOBS}/failures/<fingerprint>/actions", WRITE, {"action": "retry"}),
+    Route("GET", f"{PROJECT}/operations", READ),
+    Route("GET", f"{PROJECT}/operations/<id>", READ),
+    Route("GET", f"{PROJECT}/operations/<id>/items", READ),
+    Route("POST", f"{PROJECT}/operations/<id>/stop", WRITE),
+    Route("POST", f"{PROJECT}/operations/<id>/undo", WRITE),
+    Route("GET", f"{PROJECT}/views", READ),
+    Route("POST", f"{PROJECT}/views", READ, {"name": "mine"}),
+    Route("GET", f"{PROJECT}/views/<id>", READ),
+    Route("PUT", f"{PROJECT}/views/<id>", WRITE, {"name": "ours", "shared": True}),
+    Route("DELETE", f"{PROJECT}/views/<id>", WRITE),
     Route("GET", f"{PROJECT}/trash", READ),
     Route("POST", f"{PROJECT}/trash/<id>/restore", WRITE),
     Route("DELETE", f"{PROJECT}/trash/<id>", WRITE),
@@ -164,6 +182,20 @@ ROUTES = [
     Route("GET", PAGE, READ),
     Route("GET", f"{PAGE}jobs/", READ),
     Route("POST", f"{PAGE}jobs/act/", WRITE, {"action": "cancel", "id": "nothing"}),
+    Route("GET", f"{PAGE}jobs/bulk/<slug:action>/", WRITE),
+    Route("POST", f"{PAGE}jobs/bulk/<slug:action>/", WRITE, {"asked": "q=nothing"}),
+    Route("GET", f"{PAGE}jobs/views/", READ),
+    Route("POST", f"{PAGE}jobs/views/save/", READ, {"name": "mine", "q": "status:failed"}),
+    Route("POST", f"{PAGE}jobs/views/<view_id>/change/", WRITE, {"name": "ours", "shared": "on"}),
+    Route("POST", f"{PAGE}jobs/views/<view_id>/remove/", WRITE),
+    Route("GET", f"{PAGE}failures/", READ),
+    Route("POST", f"{PAGE}failures/<fingerprint>/retry/", WRITE),
+    Route("POST", f"{PAGE}failures/<fingerprint>/cancel/", WRITE),
+    Route("POST", f"{PAGE}failures/<fingerprint>/delete/", WRITE),
+    Route("GET", f"{PAGE}operations/", READ),
+    Route("GET", f"{PAGE}operations/<operation_id>/", READ),
+    Route("POST", f"{PAGE}operations/<operation_id>/stop/", WRITE),
+    Route("POST", f"{PAGE}operations/<operation_id>/undo/", WRITE),
     Route("GET", f"{PAGE}jobs/trash/", READ),
     Route("POST", f"{PAGE}jobs/trash/restore/", WRITE, {"id": "nothing"}),
     Route("POST", f"{PAGE}jobs/trash/erase/", WRITE, {"id": "nothing"}),
@@ -252,6 +284,10 @@ class World:
         verb = route.path.rpartition("/")[2]
         if "trash" in route.path:
             return self.jobs["deleted"]
+        if "/views/" in route.path:
+            return self.jobs["view"]
+        if "/operations/" in route.path:
+            return self.jobs["undoable" if verb == "undo" else "operation"]
         held = {"heartbeat", "complete", "fail", "release"}
         return self.jobs["held" if verb in held else "failed" if verb == "retry" else "pending"]
 
@@ -283,6 +319,10 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<username>": world.member.username,
         "<job_id>": world.job_for(route),
         "<worker_id>": "w1",
+        "<slug:action>": "retry",
+        "<view_id>": world.jobs["view"],
+        "<operation_id>": world.jobs["operation"],
+        "<fingerprint>": world.jobs["cause"],
         "<token_id>": str(world.token.pk),
         "<int:token_id>": str(world.token.pk),
         "<uid>": uid,

@@ -15,6 +15,7 @@ from jobs_app.api.schemas import rfc3339
 from jobs_app.domain.job import Attempt, By, Event, Job, Progress
 from jobs_app.domain.job_log import LogEntry
 from jobs_app.services.claims import Claimed
+from jobs_app.stores.job_records import JobPage
 
 JSON: Final = "application/json; charset=utf-8"
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -78,11 +79,15 @@ def job_value(job: Job, project: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def page(
-    jobs: Sequence[Job], project: str, now: datetime, next_cursor: str | None, previous_cursor: str | None
-) -> HttpResponse:
-    items = [job_value(job, project, now) for job in jobs]
-    return answer({"items": items, "next_cursor": next_cursor, "previous_cursor": previous_cursor})
+def page(found: JobPage, project: str, now: datetime) -> HttpResponse:
+    return answer(
+        {
+            "items": [job_value(job, project, now) for job in found.jobs],
+            "next_cursor": found.next_cursor,
+            "previous_cursor": found.previous_cursor,
+            "searched": {"complete": found.is_complete, "to": time_value(found.searched_to)},
+        }
+    )
 
 
 def claimed(found: Sequence[Claimed], project: str, now: datetime) -> HttpResponse:

@@ -121,10 +121,23 @@ class JobList(Schema):
 
 
 class JobPage(Schema):
-    model_config = shown_as({"items": [examples.JOB], "next_cursor": None, "previous_cursor": None})
+    model_config = shown_as(
+        {
+            "items": [examples.JOB],
+            "next_cursor": None,
+            "previous_cursor": None,
+            "searched": {"complete": True, "to": None},
+        }
+    )
     items: list[JobOut]
     next_cursor: str | None
     previous_cursor: str | None
+    searched: "Searched"
+
+
+class Searched(Schema):
+    complete: bool = Field(description="False: the page is not full, and behind the cursor nothing was looked at yet.")
+    to: Time | None = Field(description="How far it came, in an order of time.")
 
 
 class TrashedJobOut(JobOut):

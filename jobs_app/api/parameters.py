@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from ninja import Header, Query
 from pydantic import BeforeValidator
 
+from jobs_app.services import job_queries
 from jobs_app.services.paging import LARGEST_LIMIT
 
 PLAIN_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
@@ -22,6 +23,14 @@ def _plain(value: object) -> object:
 PLAIN = BeforeValidator(_plain)
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=2000)]
 Limit = Annotated[int, Query(ge=1, le=LARGEST_LIMIT, description="The most items to answer with."), PLAIN]
+Word = Annotated[str | None, Query(max_length=1000)]
+JobQuery = Annotated[
+    str | None,
+    Query(
+        max_length=job_queries.LONGEST,
+        description='A query such as `status:failed type:pdf error:"timed out"`; see /docs/finding-jobs/.',
+    ),
+]
 IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", description="The same key and body within 24 hours give the first answer again."),

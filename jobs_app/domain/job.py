@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs_app.domain.access import Actor
+from jobs_app.domain.failure import Cause, cause_of
 from jobs_app.domain.job_states import JobState
 
 PRIORITIES = range(-100, 101)
@@ -110,6 +111,18 @@ class Job:
     @property
     def can_retry(self) -> bool:
         return self.status in (JobState.FAILED, JobState.TIMEOUT) and self.retry_count < self.max_retries
+
+    @property
+    def has_failed(self) -> bool:
+        return self.status in (JobState.FAILED, JobState.TIMEOUT)
+
+    @property
+    def cause(self) -> Cause | None:
+        """Of its failure, or of the last failed attempt of one that is tried again; for one that ran out of time before
+        anybody said a word, that."""
+        if self.has_failed:
+            return cause_of(self.error_message or "Timed out before a worker took it.", self.traceback)
+        return None if self.status.is_final or not self.error_message else cause_of(self.error_message, self.traceback)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether its time is over, although nobody may have settled it yet."""

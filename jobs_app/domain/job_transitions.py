@@ -13,6 +13,34 @@ CHANGEABLE = frozenset(
     {"name", "priority", "tags", "task_options", "timeout_at", "not_before", "max_retries", "attempt_timeout_seconds"}
 )
 
+# What a data fix may put right in any state. The rest follows from what happened, and `move` makes things happen.
+CORRECTABLE = CHANGEABLE | {
+    "content_type",
+    "document_id",
+    "error_message",
+    "ingestion_task_id",
+    "lost_count",
+    "result_data",
+    "retry_count",
+    "run_id",
+    "source_file_path",
+    "traceback",
+}
+
+
+# Which transition a person means who wants a job of one state to be in another.
+MOVES: Mapping[tuple[JobState, JobState], Transition] = {
+    (JobState.PENDING, JobState.CANCELLED): Transition.CANCELLED,
+    (JobState.PENDING, JobState.TIMEOUT): Transition.TIMED_OUT,
+    (JobState.PROCESSING, JobState.PENDING): Transition.RELEASED,
+    (JobState.PROCESSING, JobState.COMPLETED): Transition.COMPLETED,
+    (JobState.PROCESSING, JobState.FAILED): Transition.FAILED,
+    (JobState.PROCESSING, JobState.TIMEOUT): Transition.TIMED_OUT,
+    (JobState.PROCESSING, JobState.CANCELLED): Transition.CANCELLED,
+    (JobState.FAILED, JobState.PENDING): Transition.RETRIED,
+    (JobState.TIMEOUT, JobState.PENDING): Transition.RETRIED,
+}
+
 
 class StateRefusedError(Exception):
     """The job is in a state that does not allow this; it is no matter of going to another one."""
@@ -161,6 +189,36 @@ def change(job: Job, now: datetime, by: By, changes: Mapping[str, Any]) -> Step:
         changed = replace(changed, waiting_since=max(now, changed.not_before or now))
     event = Event(now, "changed", job.status, job.status, by, details={"fields": sorted(changes)})
     return Step(changed, event)
+
+
+def correct(job: Job, now: datetime, by: By, why: str, changes: Mapping[str, Any]) -> Step:
+    """A data fix: other values, whatever state the job is in."""
+    unknown = changes.keys() - CORRECTABLE
+    assert not unknown, f"not fields that can be corrected: {sorted(unknown)}"
+    corrected = replace(job, **changes)
+    if "not_before" in changes and job.status is JobState.PENDING:
+        corrected = replace(corrected, waiting_since=max(now, corrected.not_before or now))
+    event = Event(now, "corrected", job.status, job.status, by, why, details={"fields": sorted(changes)})
+    return Step(corrected, event)
+
+
+def move(job: Job, now: datetime, by: By, target: JobState, why: str) -> Step:
+    """A data fix: to another state, by the transition that leads there and by no other way. What a worker holds is
+    ended over its head; whatever it still says of the job is refused."""
+    transition = MOVES.get((job.status, target))
+    if transition is None:
+        raise TransitionRefusedError(job.status, target)
+    if transition is Transition.RETRIED:
+        return retry(job, now, by, why, beyond_limit=True)
+    if transition is Transition.RELEASED:
+        next_state(job.status, transition)
+        return _ended(job, _pending(job, None, now), now, transition, by, why)
+    ended = _final(replace(job, status=next_state(job.status, transition)), now)
+    if job.status is JobState.PENDING:
+        return Step(ended, _event(job, ended, now, transition, by, why))
+    message = None if target is JobState.COMPLETED else why
+    told = replace(ended, error_message=None, traceback=None) if message is None else replace(ended, error_message=why)
+    return _ended(job, told, now, transition, by, why, error_message=message)
 
 
 def trash(job: Job, now: datetime, by: By, why: str) -> Step:

@@ -14,6 +14,13 @@ from jobs_app.templatetags import wording
 
 WIDTH, HEIGHT = 1000.0, 168.0
 TIME_LABELS = 6
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+TIME_STEPS = (
+    *(1, 2, 5, 10, 15, 30),
+    *(minutes * MINUTE for minutes in (1, 2, 5, 10, 15, 30)),
+    *(hours * HOUR for hours in (1, 2, 3, 6, 12)),
+    DAY,
+)
 GAP = 0.22  # of a slot, between bars
 
 Value = float | None
@@ -110,7 +117,7 @@ def plot(chart: Chart) -> Plot:
     known = [value for values in heights for value in values if value is not None]
     if not known:
         return Plot(chart, empty=True)
-    ticks = nice_ticks(min(known), max(known), whole=_counts(chart))
+    ticks = _ticks(chart, min(known), max(known))
     scale = _Scale(ticks[0], ticks[-1])
     slots = _Slots(len(chart.places), wide=chart.kind in ("bar", "stacked"))
     return Plot(
@@ -137,6 +144,15 @@ def nice_ticks(low: float, high: float, *, whole: bool = False, about: int = 4) 
         step = max(step, 1.0)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [_exact(index * step) for index in range(first, max(last, first + 1) + 1)]
+
+
+def time_ticks(longest: float, *, about: int = 4) -> list[float]:
+    """From zero to at least `longest` seconds, in steps that people count time in."""
+    rough = longest / about
+    if rough < TIME_STEPS[0] or rough > TIME_STEPS[-1]:
+        return nice_ticks(0, longest) if rough < 1 else [day * DAY for day in nice_ticks(0, longest / DAY)]
+    step = next(step for step in TIME_STEPS if step >= rough * (1 - 1e-9))
+    return [float(index * step) for index in range(math.ceil(longest / step - 1e-9) + 1)]
 
 
 def sparkline(
@@ -185,6 +201,12 @@ class _Slots:
     def edges(self, index: int) -> tuple[float, float]:
         half = WIDTH / (2 * self.count if self.wide else max(2 * (self.count - 1), 1))
         return max(self.middle(index) - half, 0.0), min(self.middle(index) + half, WIDTH)
+
+
+def _ticks(chart: Chart, low: float, high: float) -> list[float]:
+    if chart.unit == "seconds" and low >= 0:
+        return time_ticks(high)
+    return nice_ticks(low, high, whole=_counts(chart))
 
 
 def _refuse_what_cannot_be_drawn(chart: Chart) -> None:

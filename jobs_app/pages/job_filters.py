@@ -1,4 +1,7 @@
-"""What a list of jobs is asked for, read from its address; and the bar that says it and changes it."""
+"""What a list of jobs is asked for, read from its address; and the bar that says it and changes it.
+
+`q` holds a query of its own language; states, types and the like may stand beside it, as menus send them.
+"""
 
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -8,15 +11,18 @@ from typing import Any
 from django.http import HttpRequest, QueryDict
 
 from jobs_app.domain.job_states import JobState
+from jobs_app.errors import InvalidQueryError
 from jobs_app.pages.links import link_with, link_without
+from jobs_app.services import job_queries
 from jobs_app.services.job_counts import JobCounts
 from jobs_app.services.jobs import JobFilter
 from jobs_app.stores.job_records import JobPage
 from jobs_app.templatetags import wording
+from storage_app.search import nodes
 
 MOST_TYPES_SHOWN = 50
 MOST_WORKERS_SHOWN = 100
-LONGEST_QUERY = 400
+LONGEST_QUERY = 1000
 NEWEST_FIRST = "-created_at"
 ORDERS: Mapping[str, str] = {
     NEWEST_FIRST: "Newest first",
@@ -57,6 +63,17 @@ class Asked:
     def narrows(self) -> bool:
         return bool(self.states or self.content_type or not self.is_counted)
 
+    @property
+    def as_query(self) -> str:
+        """All of it in the query language, to be kept in a view; InvalidQueryError where the text is none."""
+        query = job_queries.read(self.text)
+        if self.states:
+            query = nodes.with_term(query, nodes.term("status", *(state.value for state in self.states)))
+        for name, value in (("type", self.content_type), ("worker", self.worker_id), ("tag", self.tag)):
+            if value:
+                query = nodes.with_term(query, nodes.term(name, value))
+        return str(query)
+
 
 def read(query: QueryDict) -> Asked:
     given = set(query.getlist("status"))
@@ -71,15 +88,44 @@ def read(query: QueryDict) -> Asked:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A query that cannot be read: what stands before, in and behind the part that is wrong, and what was meant."""
+
+    sentence: str
+    before: str
+    part: str
+    behind: str
+    suggestion: str
+    suggestion_url: str
+
+
+def wrong(request: HttpRequest, text: str, error: InvalidQueryError) -> Wrong:
+    start, suggestion = error.extra["position"], error.extra["suggestion"] or ""
+    end = start + error.extra["length"]
+    url = link_with(request, q=suggestion, cursor=None, since=None) if suggestion else ""
+    return Wrong(error.detail, text[:start], text[start:end], text[end:], suggestion, url)
+
+
 def bar(
-    request: HttpRequest, asked: Asked, counts: JobCounts, workers: list[str], page: JobPage, shown: int
+    request: HttpRequest,
+    slug: str,
+    asked: Asked,
+    counts: JobCounts,
+    workers: list[str],
+    page: JobPage,
+    shown: int,
+    *,
+    is_wrong: bool = False,
 ) -> dict[str, Any]:
     """For components/_filters.html and _chips.html."""
     return {
+        "suggest_url": f"/api/v1/projects/{slug}/jobs/suggestions",
+        "longest": LONGEST_QUERY,
         "action": request.path,
         "query": asked.text,
-        "placeholder": "Words of a name, path, id or error",
-        "count": _count(asked, counts, page, shown),
+        "placeholder": 'Words, or status:failed type:pdf error:"timed out" created:>-2h',
+        "count": "" if is_wrong else _count(asked, counts, page, shown),
         "chips": list(_chips(request, asked)),
         "clear_url": request.path,
         "menus": [_state_menu(asked, counts), _type_menu(asked, counts), _order_menu(asked)],
@@ -111,11 +157,11 @@ def _count(asked: Asked, counts: JobCounts, page: JobPage, shown: int) -> str:
 
 def _chips(request: HttpRequest, asked: Asked) -> Iterator[dict[str, str]]:
     values = (
-        ("q", "text", asked.text),
         ("type", "type", asked.content_type),
         ("worker", "worker", asked.worker_id),
         ("tag", "tag", asked.tag),
     )
+    yield from _query_chips(request, asked.text)
     for state in asked.states:
         yield {"name": "state", "value": wording.state(state).word, "remove_url": _without_state(request, state)}
     for key, name, value in values:
@@ -126,6 +172,22 @@ def _chips(request: HttpRequest, asked: Asked) -> Iterator[dict[str, str]]:
             "name": "order",
             "value": ORDERS[asked.order],
             "remove_url": link_without(request, "order", "cursor", "since"),
+        }
+
+
+def _query_chips(request: HttpRequest, text: str) -> Iterator[dict[str, str]]:
+    """One for each thing that the query asks; the query as it was typed where it cannot be read."""
+    try:
+        query = job_queries.read(text)
+    except InvalidQueryError:
+        yield {"name": "", "value": text, "remove_url": link_without(request, "q", "cursor", "since")}
+        return
+    for part in query.parts:
+        rest = str(nodes.without(query, part)) or None
+        yield {
+            "name": "",
+            "value": nodes.written(part),
+            "remove_url": link_with(request, q=rest, cursor=None, since=None),
         }
 
 

@@ -19,6 +19,7 @@ class JobRow:
     content_type: str
     worker_id: str | None
     priority: int
+    attempt: int
     percent: float | None  # how far a job under way is, where its worker says so
     message: str
     error: str
@@ -39,6 +40,7 @@ def row(job: Job, now: datetime) -> JobRow:
         content_type=job.content_type,
         worker_id=job.worker_id,
         priority=job.priority,
+        attempt=job.attempt,
         percent=told.percent if told else None,
         message=told.message if told else "",
         error=first_line(job.error_message),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from jobs_app.domain.access import Scope
 from jobs_app.domain.job import Job
 from jobs_app.domain.job_states import JobState
+from jobs_app.pages.job_rows import first_line
 from jobs_app.pages.links import link_with, link_without
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.services import access, jobs
@@ -27,6 +28,7 @@ class TrashRow:
     content_type: str
     deleted_at: datetime | None
     deleted_by: str
+    error: str
     gone_at: datetime | None
 
 
@@ -55,6 +57,6 @@ def row(job: Job, days: int) -> TrashRow:
     """`days` 0: kept until somebody removes it."""
     at = job.trashed.at if job.trashed else None
     gone_at = at + timedelta(days=days) if at and days else None
-    return TrashRow(
-        job.id, job.name, job.status, job.content_type, at, job.trashed.by.name if job.trashed else "", gone_at
-    )
+    by = job.trashed.by.name if job.trashed else ""
+    error = first_line(job.error_message) if job.status is not JobState.COMPLETED else ""
+    return TrashRow(job.id, job.name, job.status, job.content_type, at, by, error, gone_at)

@@ -8,25 +8,29 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job import Event, Job
 from jobs_app.domain.job_states import JobState
+from jobs_app.errors import InvalidQueryError
 from jobs_app.models import Project
-from jobs_app.pages import job_filters, job_log, job_rows, job_timeline
+from jobs_app.pages import job_bulk, job_filters, job_log, job_rows, job_timeline, job_views
 from jobs_app.pages.first_steps import first_job_command
-from jobs_app.pages.job_filters import Asked
+from jobs_app.pages.job_filters import Asked, Wrong
 from jobs_app.pages.links import link_with, link_without
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.services import access, events, job_counts, waiting, workers
 from jobs_app.services import jobs as job_service
 from jobs_app.services.project_jobs import now
 from jobs_app.stores.job_records import JobPage
+from storage_app import strict_json
 
 PAGE = 50
 NEWS = 100  # new rows that are counted; more are said to be more
 ANCHORS = 5  # ids by which a reader's place in the list is found again, should the first be gone
+MOST_COPIED = 100_000
 ATTEMPTS = 50
 EVENTS = 100
 TABS = ("summary", "log", "data", "events")
@@ -86,6 +90,7 @@ EVENT_WORDS: Mapping[str, str] = {
     "cancel_requested": "Asked to cancel",
     "retried": "Retried",
     "changed": "Changed",
+    "corrected": "Corrected by hand",
     "deleted": "Moved to the trash",
     "restored": "Brought back",
 }
@@ -108,16 +113,29 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
     asked, cursor = job_filters.read(request.GET), request.GET.get("cursor") or None
-    page, new = _found(actor, slug, asked, cursor, request.GET.get("since", ""))
+    wrong: Wrong | None = None
+    try:
+        page, new = _found(actor, slug, asked, cursor, request.GET.get("since", ""))
+    except InvalidQueryError as error:
+        page, new, wrong = JobPage([], None, None), 0, job_filters.wrong(request, asked.text, error)
     jobs = page.jobs[new:]
     counts = job_counts.of(actor, slug)
     moment = now()
     context = {
         "project": project,
         "rows": [job_rows.row(job, moment) for job in jobs],
-        "filters": job_filters.bar(request, asked, counts, _worker_names(actor, slug), page, len(jobs)),
+        "filters": job_filters.bar(
+            request, slug, asked, counts, _worker_names(actor, slug), page, len(jobs), is_wrong=wrong is not None
+        ),
         "sorting": job_filters.sorting(request, asked),
+        "wrong": wrong,
         "narrows": asked.narrows,
+        "searched_to": page.searched_to,
+        "is_complete": page.is_complete,
+        "views": job_views.menu(actor, slug, request, asked, wrong is None),
+        "exports": _exports(slug, asked),
+        "matching": _matching(request),
+        "bulk_verbs": [(verb.action.value, verb.label, verb.icon) for verb in job_bulk.VERBS.values()],
         "has_jobs": counts.total > 0,
         "trashed": counts.trashed,
         "new": f"{NEWS}+" if new >= NEWS else new,
@@ -196,6 +214,33 @@ def _pager(request: PageRequest, page: JobPage) -> dict[str, str]:
     }
 
 
+def _exports(slug: str, asked: Asked) -> list[dict[str, str]]:
+    """Everything that matches as a file: the API's own answer, which a session may ask for as well."""
+    given = {
+        "status": [state.value for state in asked.states],
+        "content_type": asked.content_type,
+        "worker_id": asked.worker_id,
+        "tag": asked.tag,
+        "q": asked.text,
+        "order": asked.order,
+    }
+    query = {name: value for name, value in given.items() if value}
+    forms = (("csv", "CSV, for spreadsheets"), ("jsonl", "JSON Lines, everything"))
+    address = f"/api/v1/projects/{slug}/jobs/export"
+    return [
+        {"label": label, "url": f"{address}?{urlencode({'format': form, **query}, doseq=True)}"}
+        for form, label in forms
+    ]
+
+
+def _matching(request: PageRequest) -> str:
+    """What is asked, as the end of an address: for whatever is done to all that match."""
+    query = request.GET.copy()
+    for name in ("cursor", "since", "order"):
+        query.pop(name, None)
+    return query.urlencode()
+
+
 def _worker_names(actor: Actor, slug: str) -> list[str]:
     return sorted(state.worker.id for state in workers.of(actor, slug, limit=job_filters.MOST_WORKERS_SHOWN).workers)
 
@@ -230,7 +275,13 @@ def _log(actor: Actor, project: Project, job: Job, request: PageRequest) -> dict
 
 
 def _data(actor: Actor, project: Project, job: Job, request: PageRequest) -> dict[str, Any]:
-    return {}
+    return {"options_text": _to_copy(job.task_options), "result_text": _to_copy(job.result_data)}
+
+
+def _to_copy(value: Any) -> str:
+    """The JSON as it was sent, where it is small enough to stand in the page a second time."""
+    text = strict_json.dumps(value) if value else ""
+    return text if len(text) <= MOST_COPIED else ""
 
 
 def _events(actor: Actor, project: Project, job: Job, request: PageRequest) -> dict[str, Any]:

@@ -1,6 +1,10 @@
-"""Is everything all right? The first page of a project: counts, the queue, who works, what needs me."""
+"""Is everything all right? The first page of a project: counts, the queue, who works, what needs me; and the numbers.
 
-from collections.abc import Iterator, Sequence
+The page has two live parts. What is now is asked for with each change of a job; the charts once a minute, when they
+were counted anew. Each asks for itself alone (`?part=now`, `?part=numbers`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,18 +14,22 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.number_spans import WINDOWS
 from jobs_app.models import Project
-from jobs_app.pages import first_steps, job_rows
+from jobs_app.pages import failures, first_steps, job_charts, job_rows
 from jobs_app.pages import workers as worker_pages
+from jobs_app.pages.job_charts import Quantiles
 from jobs_app.pages.job_rows import JobRow
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.pages.shell import Tone
 from jobs_app.pages.workers import WorkerRow
-from jobs_app.services import access, job_counts, jobs, workers
+from jobs_app.services import access, job_counts, job_statistics, jobs, workers
 from jobs_app.services.job_counts import JobCounts
+from jobs_app.services.job_statistics import DEFAULT_WINDOW, JobStatistics
 from jobs_app.services.jobs import JobFilter
 from jobs_app.services.project_jobs import now
 from jobs_app.templatetags import wording
@@ -33,9 +41,12 @@ LONG_WAIT = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
+    """`change` is what became of it within an hour, in words; empty where that is not known."""
+
     state: JobState
     number: int
     url: str
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +71,38 @@ class Waiting:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def show(request: PageRequest, slug: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
+    part = request.GET.get("part") if request.htmx else None
+    if part == "numbers":
+        return render(request, "overview/index/_numbers.html", _numbers(request, actor, project))
     counts = job_counts.of(actor, slug)
-    if not counts.total and not workers.of(actor, slug, limit=1).workers:
+    if part == "now":
+        return render(request, "overview/index/_now.html", _now(actor, project, counts))
+    if (
+        not counts.total
+        and not workers.of(actor, slug, limit=1).workers
+        and not job_statistics.has_history(actor, slug)
+    ):
         return render(request, "overview/empty.html", {"project": project, **first_steps.commands(request, slug)})
-    return render(request, "overview/index.html", _context(actor, project, counts))
+    context = {**_now(actor, project, counts), **_numbers(request, actor, project)}
+    return render(request, "overview/index.html", context)
 
 
-def _context(actor: Actor, project: Project, counts: JobCounts) -> dict[str, Any]:
+def _is_new(actor: Actor, slug: str) -> bool:
+    """Nobody was ever at work here; a project whose jobs retention removed still has its numbers."""
+    return not workers.of(actor, slug, limit=1).workers and not job_statistics.has_history(actor, slug)
+
+
+def _now(actor: Actor, project: Project, counts: JobCounts) -> dict[str, Any]:
     moment, slug = now(), project.slug
     at_work = [worker_pages.row(state, moment) for state in workers.of(actor, slug, limit=MOST_WORKERS).workers]
     queue = _waiting(actor, slug, counts, moment)
     return {
         "project": project,
-        "figures": figures(slug, counts),
+        "figures": figures(slug, counts, job_statistics.last_hour(actor, slug, counts)),
         "waiting": queue,
         "workers": at_work[:SHOWN],
         "present": sum(worker.state != "silent" for worker in at_work),
@@ -83,14 +110,46 @@ def _context(actor: Actor, project: Project, counts: JobCounts) -> dict[str, Any
         "many_workers": len(at_work) == MOST_WORKERS,
         "needs": list(needs(slug, counts, queue, at_work)),
         "running": _latest(actor, slug, [JobState.PROCESSING], "-created_at", moment),
-        "failures": _latest(actor, slug, [JobState.FAILED, JobState.TIMEOUT], "-completed_at", moment),
-        "failures_url": f"{reverse('jobs', args=[slug])}?status=failed&status=timeout&order=-completed_at",
+        "failure_groups": failures.latest(actor, slug, SHOWN),
+        "may_write": Scope.WRITE in actor.scopes_in(project.pk),
     }
 
 
-def figures(slug: str, counts: JobCounts) -> list[Figure]:
+def _numbers(request: PageRequest, actor: Actor, project: Project) -> dict[str, Any]:
+    """A window that is none of ours is that of every day: an address that somebody typed still shows the page."""
+    name = request.GET.get("window", "")
+    found = job_statistics.of(actor, project.slug, name if name in WINDOWS else DEFAULT_WINDOW)
+    return {"project": project, **drawn(found, reverse("project-home", args=[project.slug]))}
+
+
+def drawn(found: JobStatistics, address: str) -> dict[str, Any]:
+    """What `index/_numbers.html` shows."""
+    return {
+        "numbers": found,
+        "waited": Quantiles.of(found.total.waited),
+        "worked": Quantiles.of(found.total.worked),
+        "windows": job_charts.window_links(found.window.name, address),
+        "charts": job_charts.charts(found),
+        "types": job_charts.type_rows(found),
+    }
+
+
+def figures(slug: str, counts: JobCounts, changes: Mapping[JobState, int | None] | None = None) -> list[Figure]:
+    """`changes` is what `job_statistics.last_hour` says."""
     address = reverse("jobs", args=[slug])
-    return [Figure(state, number, f"{address}?status={state}") for state, number in counts.by_state.items()]
+    return [
+        Figure(state, number, f"{address}?status={state}", _change(state, (changes or {}).get(state)))
+        for state, number in counts.by_state.items()
+    ]
+
+
+def _change(state: JobState, change: int | None) -> str:
+    """Ended ones are told by how many there were: of those that are here now, retention would be part."""
+    if change is None:
+        return ""
+    if state.is_final:
+        return f"{wording.number(change)} in the last hour"
+    return f"{'+' if change > 0 else '±' if change == 0 else ''}{wording.number(change)} since an hour ago"
 
 
 def needs(slug: str, counts: JobCounts, waiting: Waiting, at_work: Sequence[WorkerRow]) -> Iterator[Need]:

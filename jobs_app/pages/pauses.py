@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from jobs_app.domain.access import Scope
+from jobs_app.domain.job_states import JobState
 from jobs_app.errors import InvalidError, NotFoundError
 from jobs_app.pages.forms import tell
 from jobs_app.pages.requests import PageRequest, actor_of
@@ -44,11 +45,14 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, f"{content_type or 'Everything'} is paused. What is under way goes on.")
             return redirect("pauses", slug)
+    counts = job_counts.of(actor, slug)
     context = {
         "project": project,
-        "pauses": pauses.of(actor, slug),
+        "pauses": [
+            (pause, counts.matching([JobState.PENDING], pause.content_type)) for pause in pauses.of(actor, slug)
+        ],
         "form": form,
-        "content_types": [name for name in job_counts.of(actor, slug).by_content_type if name][:MOST_TYPES_OFFERED],
+        "content_types": [name for name in counts.by_content_type if name][:MOST_TYPES_OFFERED],
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
     }
     return render(request, "pauses/index.html", context, status=422 if form.errors else 200)

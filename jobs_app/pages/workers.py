@@ -11,17 +11,33 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs_app.domain.access import Scope
+from jobs_app.domain.job_numbers import FAILURES, Tally
 from jobs_app.domain.worker import PRESENT, Stop, WorkerState
 from jobs_app.pages.first_steps import claim_command
 from jobs_app.pages.job_rows import JobRow
 from jobs_app.pages.job_rows import row as job_row
 from jobs_app.pages.links import link_with, link_without
 from jobs_app.pages.requests import PageRequest, actor_of
-from jobs_app.services import access, workers
+from jobs_app.services import access, job_statistics, workers
 from jobs_app.services.project_jobs import now
 
 PAGE = 50
 MOST_HELD_SHOWN = 3
+NOTHING: Mapping[str, Tally] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker brought to an end: jobs, and attempts at jobs that had to go back."""
+
+    ended: int = 0
+    failed: int = 0
+    went_back: int = 0
+
+    @classmethod
+    def of(cls, tally: Tally) -> "Work":
+        failed = sum(tally.outcomes.get(outcome, 0) for outcome in FAILURES)
+        return cls(tally.ended, failed, sum(tally.outcomes.values()) - tally.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +54,8 @@ class WorkerRow:
     capabilities: Mapping[str, Any]
     drained: Stop | None
     is_safe_to_stop: bool
+    last_hour: Work
+    last_day: Work
 
 
 @require_safe
@@ -46,9 +64,10 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
     project = access.project_for(actor, slug, Scope.READ)
     page = workers.of(actor, slug, request.GET.get("cursor") or None, PAGE)
     moment = now()
+    hour, day = job_statistics.by_worker(actor, slug)
     context = {
         "project": project,
-        "rows": [row(state, moment) for state in page.workers],
+        "rows": [row(state, moment, hour, day) for state in page.workers],
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
         "page": {
             "summary": "",
@@ -78,7 +97,10 @@ def resume(request: PageRequest, slug: str) -> HttpResponse:
     return redirect("workers", slug)
 
 
-def row(state: WorkerState, now: datetime) -> WorkerRow:
+def row(
+    state: WorkerState, now: datetime, hour: Mapping[str, Tally] = NOTHING, day: Mapping[str, Tally] = NOTHING
+) -> WorkerRow:
+    """`hour` and `day` are what `job_statistics.by_worker` says."""
     silent = now - state.last_beat_at > PRESENT
     return WorkerRow(
         id=state.worker.id,
@@ -91,4 +113,6 @@ def row(state: WorkerState, now: datetime) -> WorkerRow:
         capabilities=state.worker.capabilities,
         drained=state.drained,
         is_safe_to_stop=state.is_safe_to_stop,
+        last_hour=Work.of(hour.get(state.worker.id, Tally())),
+        last_day=Work.of(day.get(state.worker.id, Tally())),
     )

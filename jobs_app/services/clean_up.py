@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.models import IdempotentAnswer, PersonSession, TaskRun
-from jobs_app.services import idempotency, throttle, tokens
+from jobs_app.services import failures, idempotency, operations, throttle, tokens
 
 HISTORY_KEPT = timedelta(days=30)
 ENDED_TOKENS_KEPT = timedelta(days=90)
@@ -44,4 +44,6 @@ STEPS: dict[str, Callable[[], int]] = {
     "answers": _answers,
     "throttles": throttle.remove_ended,
     "runs": _history,
+    "operations": operations.remove_ended,
+    "failures": failures.remove_forgotten,
 }

@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job import Job
 from jobs_app.domain.job_states import JobState
 from jobs_app.services import access
-from jobs_app.services.project_jobs import jobs_of
+from jobs_app.stores.job_records import JobRecords
 from jobs_app.stores.jobs import JOBS, TRASHED
+from storage_app.records.base import RecordStore
 from storage_app.records.configured import record_store
 
 
@@ -47,15 +50,26 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`due` may be taken now; `oldest` is the one of them that was made first."""
+    """`due` may be taken now; `oldest` has been waiting longest, of those that were made first."""
 
     due: int
     oldest: Job | None
 
 
+# An index by waiting time would cost every write; a job that was made first and waits for its next try is passed by.
+_LOOKED_AT: Final = 50
+
+
 def of(actor: Actor, slug: str) -> JobCounts:
-    project = access.project_for(actor, slug, Scope.READ)
-    found = record_store().count_by(project.slug, JOBS.name, ["status", "content_type"])
+    return counted(record_store(), access.project_for(actor, slug, Scope.READ).slug)
+
+
+def queue(actor: Actor, slug: str) -> Queue:
+    return queued(record_store(), access.project_for(actor, slug, Scope.READ).slug)
+
+
+def counted(store: RecordStore, slug: str) -> JobCounts:
+    found = store.count_by(slug, JOBS.name, ["status", "content_type"])
     cells = {
         (JobState(str(state)), str(content_type)): number
         for (state, content_type), number in found.items()
@@ -64,8 +78,8 @@ def of(actor: Actor, slug: str) -> JobCounts:
     return JobCounts(cells, sum(found.values()) - sum(cells.values()))
 
 
-def queue(actor: Actor, slug: str) -> Queue:
-    project, records = jobs_of(actor, slug, Scope.READ)
-    due = sum(record_store().count_by(project.slug, JOBS.name, ["priority"], {"due": True}).values())
-    oldest = records.find({"due": True}, "id", 1).jobs  # ids grow with time
-    return Queue(due, oldest[0] if oldest else None)
+def queued(store: RecordStore, slug: str) -> Queue:
+    due = sum(store.count_by(slug, JOBS.name, ["priority"], {"due": True}).values())
+    first = JobRecords(store, slug).find({"due": True}, "id", _LOOKED_AT).jobs  # ids grow with time
+    now = store.now()
+    return Queue(due, max(first, key=lambda job: job.waiting_duration(now) or timedelta(0), default=None))

@@ -17,7 +17,7 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.new_job import NewJob
 from jobs_app.errors import AlreadyExistsError, BusyError, InvalidError
 from jobs_app.models import Project
-from jobs_app.services import audit, retention
+from jobs_app.services import audit, job_queries, retention
 from jobs_app.services.project_jobs import jobs_of
 from jobs_app.stores.job_records import NOT_TRASHED, JobPage, JobRecords
 from jobs_app.stores.jobs import TRASHED
@@ -27,6 +27,9 @@ from storage_app.records.query import Condition, Node, Op, parse
 MOST_AT_ONCE: Final = 1000
 LONGEST_REASON: Final = 1000
 ORDERS: Final = ("-created_at", "created_at", "priority", "-priority", "completed_at", "-completed_at")
+# How many jobs a list looks at for one page where no index tells which ones match. Beyond that the page says how far
+# it came, and its cursor goes on from there.
+SCAN_LIMIT: Final = 4_000
 CLEARABLE: Final = ("timeout_at", "not_before", "attempt_timeout_seconds")
 _PERSONS: Final = (ActorKind.PERSON, ActorKind.COMMAND)
 _ROUNDS: Final = 5
@@ -34,7 +37,8 @@ _ROUNDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Conditions on the list; what is not given does not narrow it. `nodes` are further ones, from a grammar."""
+    """Conditions on the list; what is not given does not narrow it. `text` is a query in the language of
+    `job_queries`; `nodes` are further conditions."""
 
     statuses: Sequence[JobState] = ()
     content_type: str | None = None
@@ -92,28 +96,32 @@ def find(
     _, records = jobs_of(actor, slug, Scope.READ)
     if order not in ORDERS:
         raise InvalidError.at("order", f"choose one of {', '.join(ORDERS)}")
-    if wanted.text is not None and not wanted.text.split():
-        raise InvalidError.at("q", "has no word in it")
-    return records.find(conditions(wanted), order, limit, cursor)
+    return records.find(conditions(wanted), order, limit, cursor, SCAN_LIMIT)
 
 
-def conditions(wanted: JobFilter) -> list[Node]:
-    """The filter in the store's words. The states are always named, which keeps deleted jobs out."""
-    statuses = [status.value for status in wanted.statuses] or NOT_TRASHED
+def conditions(wanted: JobFilter, moment: datetime | None = None) -> list[Node]:
+    """The filter in the store's words. The states are always named, which keeps deleted jobs out. Times that are told
+    from now are seen from the moment."""
+    asked = job_queries.nodes(wanted.text, moment) if wanted.text else []
     pairs: dict[str, Any] = {
         "content_type": wanted.content_type,
         "worker_id": wanted.worker_id,
         "ingestion_task_id": wanted.ingestion_task_id,
         "run_id": wanted.run_id,
         "tags__contains": wanted.tag,
-        "search__search": wanted.text,
         "created_at__gte": wanted.created_after,
         "created_at__lt": wanted.created_before,
         "priority": wanted.priority,
     }
     named = [parse(name, value) for name, value in pairs.items() if value is not None]
     _refuse((name, "has a NUL in it") for name, value in pairs.items() if isinstance(value, str) and "\0" in value)
-    return [Condition(("status",), Op.IN, statuses), *named, *wanted.nodes]
+    # The states of the query come first, since an index holds the list to those.
+    states: list[Node] = []
+    if wanted.statuses:
+        states = [Condition(("status",), Op.IN, [state.value for state in wanted.statuses])]
+    states += [node for node in asked if _is_of_states(node)]
+    others = [node for node in asked if not _is_of_states(node)]
+    return [*(states or [Condition(("status",), Op.IN, NOT_TRASHED)]), *named, *others, *wanted.nodes]
 
 
 def change(actor: Actor, slug: str, id: str, changes: Mapping[str, Any], version: int | None = None) -> Job:
@@ -132,7 +140,7 @@ def change(actor: Actor, slug: str, id: str, changes: Mapping[str, Any], version
 def cancel(actor: Actor, slug: str, id: str, reason: str = "", version: int | None = None) -> Job:
     """At once while it waits; otherwise its worker is asked, and the job ends at the latest with the lease."""
     project, records = jobs_of(actor, slug, Scope.WRITE)
-    why, by = _checked_reason(reason), By.actor(actor)
+    why, by = checked_reason(reason), By.actor(actor)
     job = records.change(id, lambda job, now: job_transitions.cancel(job, now, by, why), version=version)
     _audit(actor, "job.cancel", project, job, reason=why)
     return job
@@ -141,7 +149,7 @@ def cancel(actor: Actor, slug: str, id: str, reason: str = "", version: int | No
 def retry(actor: Actor, slug: str, id: str, reason: str = "", version: int | None = None) -> Job:
     """Back to the queue. A program may do so as long as retries are left, a person always."""
     project, records = jobs_of(actor, slug, Scope.WRITE)
-    why, by, is_person = _checked_reason(reason), By.actor(actor), actor.kind in _PERSONS
+    why, by, is_person = checked_reason(reason), By.actor(actor), actor.kind in _PERSONS
 
     def decide(job: Job, now: datetime) -> Step:
         return job_transitions.retry(job, now, by, why, beyond_limit=is_person)
@@ -154,7 +162,7 @@ def retry(actor: Actor, slug: str, id: str, reason: str = "", version: int | Non
 def take_back(actor: Actor, slug: str, id: str, reason: str = "", version: int | None = None) -> Job:
     """From its worker into the queue again; whatever that worker still says of it is refused."""
     project, records = jobs_of(actor, slug, Scope.WRITE)
-    why, by = _checked_reason(reason), By.actor(actor)
+    why, by = checked_reason(reason), By.actor(actor)
     job = records.change(id, lambda job, now: job_transitions.take_back(job, now, by, why), version=version)
     _audit(actor, "job.release", project, job, reason=why)
     return job
@@ -163,7 +171,7 @@ def take_back(actor: Actor, slug: str, id: str, reason: str = "", version: int |
 def delete(actor: Actor, slug: str, id: str, reason: str = "", version: int | None = None) -> Job:
     """Into the trash, with everything that belongs to it; a processing job is refused."""
     project, records = jobs_of(actor, slug, Scope.WRITE)
-    why, by = _checked_reason(reason), By.actor(actor)
+    why, by = checked_reason(reason), By.actor(actor)
     job = records.change(id, lambda job, now: job_transitions.trash(job, now, by, why), version=version)
     _audit(actor, "job.delete", project, job, reason=why)
     return job
@@ -196,6 +204,11 @@ def erase(actor: Actor, slug: str, id: str) -> None:
     if records.purge(id, {"status": TRASHED}):
         retention.follow(project.slug, id)
         _audit(actor, "job.erase", project, job)
+
+
+def _is_of_states(node: Node) -> bool:
+    """Whether a condition leaves some states only, and so never the trash."""
+    return isinstance(node, Condition) and node.path == ("status",) and node.op in (Op.EQ, Op.IN)
 
 
 def _check_all(new: Sequence[NewJob]) -> None:
@@ -258,7 +271,7 @@ def _other_content(id: str) -> AlreadyExistsError:
     return AlreadyExistsError(f"There is a job with the ingestion id {id!r} already, and it was asked for differently.")
 
 
-def _checked_reason(reason: str) -> str:
+def checked_reason(reason: str) -> str:
     if len(reason) > LONGEST_REASON:
         raise InvalidError.at("reason", f"has {len(reason)} characters; {LONGEST_REASON} is the most")
     return reason.strip()

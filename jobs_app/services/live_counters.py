@@ -9,6 +9,7 @@ from typing import Final
 
 from jobs_app.services import changes, consumers
 from jobs_app.stores.controls import CONTROLS
+from jobs_app.stores.job_numbers import SHEETS
 from jobs_app.stores.jobs import EVENTS, JOBS, LOGS
 from jobs_app.stores.workers import WORKERS
 from storage_app.records.configured import record_store
@@ -20,6 +21,7 @@ _IN_STORE: Final[Mapping[str, tuple[str, str | None]]] = {
     "jobs": (JOBS.name, None),
     JOB_EVENTS: (JOBS.name, EVENTS),
     JOB_LOGS: (JOBS.name, LOGS),
+    "job-numbers": (SHEETS.name, None),
     "workers": (WORKERS.name, None),
     PAUSES: (CONTROLS.name, None),
 }

@@ -17,11 +17,11 @@ from jobs_app.domain.access import Actor
 from jobs_app.domain.maintenance import Counts, Deadline, MaintenanceTask, RunOutcome
 from jobs_app.errors import NotFoundError
 from jobs_app.models import TaskRun, TaskSchedule
-from jobs_app.services import access, audit, changes
+from jobs_app.services import access, audit, changes, task_marks
 from jobs_app.services.task_catalogue import TASKS
 
 SCHEDULE = "schedule"
-TOPIC = changes.server_topic("maintenance")
+TOPIC = task_marks.TOPIC
 STRIP = 30
 # what consumers on several machines may think of the time
 CLOCKS_DIFFER = timedelta(minutes=1)
@@ -60,14 +60,9 @@ def ask_for_run(actor: Actor, name: str) -> TaskRun:
     access.require_server(actor)
     task = _known(name)
     with transaction.atomic():
-        waiting = TaskRun.objects.filter(name=task.name, outcome=RunOutcome.ASKED).first()
-        if waiting is not None:
-            return waiting
-        run = TaskRun.objects.create(
-            name=task.name, asked_at=timezone.now(), asked_by=actor.name, outcome=RunOutcome.ASKED
-        )
-        audit.record(actor, "maintenance.run", run, detail={"task": task.name})
-        changes.touch(TOPIC)
+        run, is_new = task_marks.leave(task.name, actor.name)
+        if is_new:
+            audit.record(actor, "maintenance.run", run, detail={"task": task.name})
     return run
 
 

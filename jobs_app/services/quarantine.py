@@ -11,6 +11,8 @@ from jobs_app.services import access, audit
 from storage_app.records.base import Quarantined
 from storage_app.records.configured import record_store
 
+LONGEST_KEPT = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
@@ -49,10 +51,22 @@ def count(project: Project) -> int:
     return len(record_store().quarantined(project.slug))
 
 
+def get(actor: Actor, public_id: str) -> SetAside:
+    slug, _, _ = public_id.partition(".")
+    found = next((item for item in of(actor, slug) if item.id == public_id), None)
+    if found is None:
+        raise NotFoundError(f"{public_id!r} is not in quarantine any more.")
+    return found
+
+
 def restore(actor: Actor, public_id: str, text: str | None = None) -> None:
     """Back among the records, mended to `text` or as it was; what still cannot be read stays where it is."""
     _settle(
-        actor, public_id, "quarantine.restore", lambda slug, name: record_store().quarantine_restore(slug, name, text)
+        actor,
+        public_id,
+        "quarantine.restore",
+        lambda slug, name: record_store().quarantine_restore(slug, name, text),
+        after=text,
     )
 
 
@@ -61,14 +75,23 @@ def discard(actor: Actor, public_id: str) -> None:
     _settle(actor, public_id, "quarantine.discard", record_store().quarantine_discard)
 
 
-def _settle(actor: Actor, public_id: str, action: str, settle: Callable[[str, str], object]) -> None:
+def _settle(
+    actor: Actor, public_id: str, action: str, settle: Callable[[str, str], object], after: str | None = None
+) -> None:
     slug, _, name = public_id.partition(".")
     project = access.project_for(actor, slug, Scope.ADMIN)
-    found = next((item for item in of(actor, slug) if item.id == public_id), None)
-    if found is None:
-        raise NotFoundError(f"{public_id!r} is not in quarantine any more.")
+    found = get(actor, public_id)
     settle(slug, name)
-    audit.record(actor, action, found, project=project, detail={"reason": found.reason})
+    detail = {"reason": found.reason, "before": _begin(found.text)}
+    if after is not None:
+        detail["after"] = _begin(after)
+    audit.record(actor, action, found, project=project, detail=detail)
+
+
+def _begin(text: str) -> str:
+    """As much of it as the audit log keeps. It may hold anything, so what no text may hold is written out."""
+    shown = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    return shown if len(shown) <= LONGEST_KEPT else f"{shown[:LONGEST_KEPT]} … {len(shown)} characters in all"
 
 
 def _shown(project: Project, item: Quarantined) -> SetAside:

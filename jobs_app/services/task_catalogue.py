@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, retention, segment_upkeep
+from jobs_app.services import clean_up, expiry, health, job_numbers, operations, retention, segment_upkeep
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -23,6 +23,13 @@ TASKS: dict[str, MaintenanceTask] = {
             run=expiry.run,
         ),
         MaintenanceTask(
+            "operations",
+            "Goes on with operations on many jobs, such as retrying all that failed.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=20),
+            run=operations.run,
+        ),
+        MaintenanceTask(
             "retention",
             "Removes jobs that ended long ago, with events and logs, and empties the trash.",
             every=timedelta(days=1),
@@ -35,6 +42,13 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(hours=1),
             limit=timedelta(minutes=10),
             run=segment_upkeep.run,
+        ),
+        MaintenanceTask(
+            "statistics",
+            "Counts what came to an end into minutes, hours and days, and notes how deep the queues are.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=50),
+            run=job_numbers.run,
         ),
         MaintenanceTask(
             "health",

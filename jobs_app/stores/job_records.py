@@ -15,15 +15,19 @@ from jobs_app.domain.job_states import JobState, TransitionRefusedError
 from jobs_app.domain.job_transitions import StateRefusedError
 from jobs_app.domain.lease import LeaseLostError
 from jobs_app.domain.new_job import NewJob
+from jobs_app.domain.operation import Item, ItemOutcome
 from jobs_app.errors import ConflictError, InvalidError, InvalidTransitionError, NotFoundError, PreconditionFailedError
 from jobs_app.errors import LeaseLostError as LeaseLostRefusal
 from jobs_app.stores import jobs
+from jobs_app.stores.failure_groups import Tally
 from jobs_app.stores.jobs import ATTEMPTS, EVENTS, JOBS, NEVER
 from jobs_app.stores.values import time_in
 from storage_app.records import errors as store_errors
 from storage_app.records.base import RecordStore
-from storage_app.records.operations import Durability, Insert, Operation, Outcome, Record
+from storage_app.records.declarations import Key, Kind
+from storage_app.records.operations import Durability, Insert, Operation, Outcome, Record, Update
 from storage_app.records.query import Conditions
+from storage_app.records.times import from_instant
 
 NOT_TRASHED: Final = tuple(state.value for state in JobState)
 log = logging.getLogger("holdfast.jobs")
@@ -35,9 +39,14 @@ Make = Callable[[NewJob, str, datetime], Step]
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
+    """`is_complete` is false where the look through the history ended before the page was full: what lies behind the
+    cursor was not looked at yet. `searched_to` is how far it came, in an order of time."""
+
     jobs: list[Job]
     next_cursor: str | None
     previous_cursor: str | None
+    is_complete: bool = True
+    searched_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +79,21 @@ class JobRecords:
         return job
 
     def find(
-        self, conditions: Conditions, order: str | Sequence[str], limit: int, cursor: str | None = None
+        self,
+        conditions: Conditions,
+        order: str | Sequence[str],
+        limit: int,
+        cursor: str | None = None,
+        scan_limit: int | None = None,
     ) -> JobPage:
         with translated():
-            page = self._store.query(self._project, JOBS.name, conditions, order=order, limit=limit, cursor=cursor)
-        return JobPage(self._readable(page.records), page.next_cursor, page.previous_cursor)
+            page = self._store.query(
+                self._project, JOBS.name, conditions, order=order, limit=limit, cursor=cursor, scan_limit=scan_limit
+            )
+        found = self._readable(page.records)
+        if page.stopped_at is None:
+            return JobPage(found, page.next_cursor, page.previous_cursor)
+        return JobPage(found, page.next_cursor, page.previous_cursor, False, _moment(order, page.stopped_at[0]))
 
     def create(self, new: Sequence[NewJob], make: Make) -> list[Job]:
         """All or none, in the order given. The store's AlreadyExistsError where an ingestion id is taken."""
@@ -104,8 +123,9 @@ class JobRecords:
             if (job.trashed is not None) != in_trash:
                 raise _absent(id)
             step = decide(job, now)
-            return None if step is None else jobs.outcome(record, step, now)
+            return None if step is None else jobs.outcome(record, step, now, tally)
 
+        tally = Tally()
         try:
             with translated(id):
                 record = self._store.update(
@@ -114,6 +134,7 @@ class JobRecords:
         except _DamagedError as error:
             self._read_or_set_aside(error.record)
             raise _unreadable(id) from error
+        tally.make_up(self._store, self._project)
         return jobs.from_record(record)
 
     def claim(self, conditions: Conditions, decide: Decide, limit: int) -> list[Job]:
@@ -121,16 +142,18 @@ class JobRecords:
         taken: list[Job] = []
         while True:
             damaged: list[Record] = []
+            tally = Tally()
             with translated():
                 records = self._store.claim_first(
                     self._project,
                     JOBS.name,
                     conditions,
-                    self._deciding(decide, damaged),
+                    self._deciding(decide, damaged, tally),
                     order=("-priority", "id"),
                     limit=limit - len(taken),
                     durability=Durability.KILL_SAFE,
                 )
+            tally.make_up(self._store, self._project)
             taken += self._readable(records)
             self._readable(damaged)
             if not damaged or len(taken) == limit:
@@ -139,18 +162,68 @@ class JobRecords:
     def settle(self, now: datetime, decide: Decide, limit: int, cursor: str | None = None) -> Settling:
         """One atomic batch of those whose alarm has gone, oldest alarm first. Each is decided on as it is then."""
         damaged: list[Record] = []
+        tally = Tally()
         with translated():
             batch = self._store.update_where(
                 self._project,
                 JOBS.name,
                 {"alarm_at__lte": now},
-                self._deciding(decide, damaged),
+                self._deciding(decide, damaged, tally),
                 order="alarm_at",
                 limit=limit,
                 cursor=cursor,
             )
+        tally.make_up(self._store, self._project)
         self._readable(damaged)
         return Settling(self._readable(batch.records), batch.cursor)
+
+    def change_each(
+        self,
+        ids: Sequence[str],
+        decide: Decide,
+        *,
+        in_trash: bool = False,
+        finish: Callable[[Callable[[], Sequence[Item]]], Operation] | None = None,
+    ) -> list[Item]:
+        """Every job as `decide` leaves it, and `finish` with what became of them, all in one atomic write. One that is
+        refused holds up none of the others. The store's AlreadyExistsError where an ingestion id was taken meanwhile,
+        its VersionConflictError where `finish` no longer applies; then nothing was changed.
+        """
+        wanted = list(dict.fromkeys(ids))
+        items: dict[str, Item] = {}
+        tally = Tally()
+
+        def changed(record: Record) -> Outcome | None:
+            id, now = str(record.id), self.now()
+            items.pop(id, None)  # a backend may ask again after a conflict
+            try:
+                job = _read(record)
+                if (job.trashed is not None) != in_trash:
+                    return None
+                step = decide(job, now)
+            except _DamagedError:
+                items[id] = Item(id, ItemOutcome.REFUSED, "quarantined", "It could not be read.")
+                return None
+            except TransitionRefusedError as error:
+                items[id] = Item(id, ItemOutcome.REFUSED, InvalidTransitionError.code, error.detail)
+                return None
+            except StateRefusedError as error:
+                items[id] = Item(id, ItemOutcome.REFUSED, ConflictError.code, error.detail)
+                return None
+            items[id] = Item(id, ItemOutcome.CHANGED)
+            return None if step is None else jobs.outcome(record, step, now, tally)
+
+        def told() -> list[Item]:
+            return [
+                items.get(id) or Item(id, ItemOutcome.REFUSED, NotFoundError.code, _absent(id).detail) for id in wanted
+            ]
+
+        operations: list[Operation] = [Update(JOBS.name, id, changed, optional=True) for id in wanted if _is_id(id)]
+        if finish is not None:
+            operations.append(finish(told))
+        self._store.apply(self._project, operations)
+        tally.make_up(self._store, self._project)
+        return told()
 
     def next_alarm(self) -> datetime | None:
         """When the clock next changes something, if nothing else does before; it may lie in the past."""
@@ -178,7 +251,7 @@ class JobRecords:
             page = self._store.read_stream(self._project, JOBS.name, id, ATTEMPTS, after=after, limit=limit)
         return [(entry.position, jobs.attempt_in(entry.data)) for entry in page.entries], page.after
 
-    def _deciding(self, decide: Decide, damaged: list[Record]) -> Callable[[Record], Outcome | None]:
+    def _deciding(self, decide: Decide, damaged: list[Record], tally: Tally) -> Callable[[Record], Outcome | None]:
         """For many at once: a record that cannot be read is left, so that it holds up none of the others."""
 
         def changed(record: Record) -> Outcome | None:
@@ -189,7 +262,7 @@ class JobRecords:
                 damaged.append(record)
                 return None
             step = decide(job, now)
-            return None if step is None else jobs.outcome(record, step, now)
+            return None if step is None else jobs.outcome(record, step, now, tally)
 
         return changed
 
@@ -241,11 +314,26 @@ class _DamagedError(Exception):
         super().__init__(reason)
 
 
+def _is_id(id: str) -> bool:
+    try:
+        JOBS.check_id(id)
+    except store_errors.InvalidError:
+        return False
+    return True
+
+
 def _read(record: Record) -> Job:
     try:
         return jobs.from_record(record)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _DamagedError(record, f"{type(error).__name__}: {error}") from error
+
+
+def _moment(order: str | Sequence[str], key: Key) -> datetime | None:
+    """The time that an order had come to."""
+    name = (order if isinstance(order, str) else order[0]).removeprefix("-")
+    declared = JOBS.by_name.get(name)
+    return from_instant(key) if declared and declared.kind is Kind.TIME and isinstance(key, int) else None
 
 
 def _unreadable(id: str) -> ConflictError:

@@ -18,6 +18,9 @@ from jobs_app.domain.job import (
     Trashed,
 )
 from jobs_app.domain.job_states import JobState
+from jobs_app.errors import InvalidError
+from jobs_app.stores import job_numbers
+from jobs_app.stores.failure_groups import Tally
 from jobs_app.stores.values import (
     by_in,
     by_out,
@@ -54,6 +57,8 @@ JOBS: Final = Collection(
         Field("alarm_at", Kind.TIME),  # when the clock alone changes something; the sweep reads this and nothing else
         Field("created_at", Kind.TIME),
         Field("completed_at", Kind.TIME),
+        Field("duration", Kind.NUMBER),  # seconds of the last attempt, once the job has ended
+        Field("failure", Kind.TEXT),  # the fingerprint of its cause, while it stands failed or is tried again
         Field("tags", Kind.TEXT_LIST),
         Field("search", Kind.SEARCH),
     ),
@@ -66,9 +71,10 @@ JOBS: Final = Collection(
         Order(("created_at",), within=("status", "worker_id")),
         Order(("created_at",), within=("status", "run_id")),
         Order(("completed_at",), within=("status",)),
+        Order(("created_at",), within=("status", "failure")),
         Order(("priority",), within=("status",)),
     ),
-    counters=(("status", "content_type"), ("due", "priority")),
+    counters=(("status", "content_type"), ("status", "failure"), ("due", "priority")),
 )
 
 
@@ -113,6 +119,8 @@ def to_document(job: Job, step_at: datetime) -> dict[str, Any]:
         "due": job.is_due(step_at),
         "alarm_at": time_out(job.next_alarm(step_at) or NEVER),
         "search": _search_text(job),
+        "duration": _duration(job),
+        "failure": job.cause.fingerprint if job.cause else None,
     }
 
 
@@ -160,16 +168,35 @@ def from_record(record: Record) -> Job:
     )
 
 
-def outcome(record: Record, step: Step, step_at: datetime) -> Outcome:
-    """What a step writes: the fields that are others now, its event, and the attempt that ended with it."""
+def fields_in(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a document as a job holds them; InvalidError names each that is none."""
+    found: dict[str, Any] = {}
+    faults: list[dict[str, Any]] = []
+    document = to_document(job, job.created_at)
+    for name, value in values.items():
+        try:
+            found[name] = getattr(from_record(Record(job.id, job.version, {**document, name: value})), name)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            faults.append({"place": name, "reason": str(error)})
+    if faults:
+        raise InvalidError("; ".join(f"{fault['place']}: {fault['reason']}" for fault in faults), faults)
+    return found
+
+
+def outcome(record: Record, step: Step, step_at: datetime, tally: Tally) -> Outcome:
+    """What a step writes: the fields that are others now, its event, the attempt that ended with it, and one more
+    failure of its cause."""
     document = to_document(step.job, step_at)
     changes = {name: value for name, value in document.items() if not _unchanged(record.document, name, value)}
-    return Outcome(changes, kept(str(record.id), step))
+    then = kept(str(record.id), step)
+    if step.job.has_failed and step.event is not None and step.event.source is not step.event.target:
+        then.append(tally.operation(step.job))
+    return Outcome(changes, then)
 
 
 def kept(job_id: str, step: Step) -> list[Operation]:
-    """The lines that a step adds to the job's streams."""
-    lines: list[Operation] = []
+    """The lines that a step adds to the job's streams, and what it adds to the numbers."""
+    lines: list[Operation] = job_numbers.counted(step)
     if step.event is not None:
         lines.append(Append(JOBS.name, job_id, EVENTS, [event_out(step.event)]))
     if step.attempt is not None:
@@ -242,6 +269,12 @@ def _unchanged(document: Mapping[str, Any], name: str, value: Any) -> bool:
 
 def _search_text(job: Job) -> str:
     return "\n".join(part for part in (job.id, job.name, job.source_file_path, job.error_message) if part)
+
+
+def _duration(job: Job) -> float | None:
+    if job.started_at is None or job.completed_at is None:
+        return None
+    return (job.completed_at - job.started_at).total_seconds()
 
 
 def _optional_number(value: Any) -> int | None:

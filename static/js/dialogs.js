@@ -51,6 +51,16 @@ document.addEventListener("htmx:confirm", async (event) => {
   (yes ? issueRequest : dropRequest)();
 });
 
+// <dialog data-shows> opens with what was fetched into it, and lets go of it when it closes
+document.addEventListener("htmx:after:swap", () => {
+  for (const dialog of document.querySelectorAll("dialog[data-shows]:not([open])")) {
+    if (!dialog.firstElementChild) continue;
+    document.querySelectorAll(".menu:popover-open").forEach((menu) => menu.hidePopover());
+    dialog.showModal();
+  }
+});
+document.addEventListener("close", (event) => event.target.matches("dialog[data-shows]") && event.target.replaceChildren(), true);
+
 // <button data-opens="id"> opens a dialog of the page; a click beside a dialog closes it
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
@@ -62,5 +72,9 @@ document.addEventListener("click", (event) => {
     const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
     if (!inside) event.target.close();
   }
-  if (event.target.closest("[data-closes]")) event.target.closest("dialog")?.close();
+  const dialog = event.target.closest("[data-closes]")?.closest("dialog");
+  if (dialog) {
+    event.preventDefault();
+    dialog.close();
+  }
 });

@@ -7,6 +7,7 @@ import "./dialogs.js";
 import "./toasts.js";
 import "./busy.js";
 import "./filters.js";
+import "./suggest.js";
 import "./selection.js";
 import "./palette.js";
 import "./keyboard.js";

@@ -5,15 +5,15 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 import storage_app.records.database.columns
-from storage_app.records.database import texts
+from storage_app.records.database import full_texts
 
 
 def make_engine(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
-    texts.make_engine(editor)
+    full_texts.make_engine(editor)
 
 
 def remove_engine(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
-    texts.remove_engine(editor)
+    full_texts.remove_engine(editor)
 
 
 class Migration(migrations.Migration):

@@ -107,11 +107,13 @@ class Page:
 
     A cursor is None where nothing lies that way at the time of reading; towards where one came from it is always given.
     With a scan limit the page may hold fewer records than asked for, or none, and a next cursor: go on from there.
+    `stopped_at` is then the place in the order that the search came to, and None where nothing ended it early.
     """
 
     records: list[Record]
     next_cursor: str | None
     previous_cursor: str | None
+    stopped_at: tuple[Key, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -996,9 +998,10 @@ def _page(
     onward_cursor, back_cursor = (
         cursors.encode(project, collection, terms, turn) if turn else None for turn in (onward, back)
     )
+    stopped_at = selection.stopped_at if len(selection.records) <= limit else None
     if backwards:
-        return Page(records[::-1], back_cursor, onward_cursor)
-    return Page(records, onward_cursor, back_cursor)
+        return Page(records[::-1], back_cursor, onward_cursor, stopped_at)
+    return Page(records, onward_cursor, back_cursor, stopped_at)
 
 
 def _stream_page(found: list[StreamEntry], low: int, high: int, end: int, span: _Span) -> StreamPage:

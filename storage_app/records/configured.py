@@ -13,6 +13,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 
@@ -45,10 +46,10 @@ def record_store() -> RecordStore:
         return _held.store
 
 
-def open_backend(name: str) -> RecordStore:
-    """A further store, for whoever asked to close; options as the settings have them."""
+def open_backend(name: str, **further: Any) -> RecordStore:
+    """A further store, for whoever asked to close; options as the settings have them, and those given."""
     options = settings.RECORD_STORE.get("options", {}).get(name, {})
-    return registry.open_store(name, declared(), **options)
+    return registry.open_store(name, declared(), **options, **further)
 
 
 @contextlib.contextmanager

@@ -122,6 +122,15 @@ class Collection:
         return next((field for field in self.fields if field.kind is Kind.FULL_TEXT), None)
 
     @cached_property
+    def _ordered(self) -> dict[tuple[str, ...], tuple[tuple[str, bool], ...]]:
+        return {}
+
+    @cached_property
+    def compiled(self) -> dict[object, Any]:
+        """Conditions that were asked before, for `query.compiled`."""
+        return {}
+
+    @cached_property
     def unique_fields(self) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if field.unique)
 
@@ -134,6 +143,14 @@ class Collection:
 
     def order_terms(self, by: Iterable[str]) -> tuple[tuple[str, bool], ...]:
         """Field and whether descending, with the id at the end; InvalidError where a field cannot be ordered by."""
+        key = tuple(by)
+        if (known := self._ordered.get(key)) is None:
+            known = self._order_terms(key)
+            if len(self._ordered) < _MOST_ORDERS:
+                self._ordered[key] = known
+        return known
+
+    def _order_terms(self, by: tuple[str, ...]) -> tuple[tuple[str, bool], ...]:
         terms = [(term.removeprefix("-"), term.startswith("-")) for term in by]
         names = [name for name, _ in terms]
         if not terms or len(set(names)) != len(names) or "id" in names[:-1]:
@@ -187,6 +204,7 @@ def dig(document: object, path: tuple[str, ...]) -> Any:
 
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_MOST_ORDERS: Final = 1000
 _UNORDERED: Final = frozenset({Kind.TEXT_LIST, Kind.SEARCH, Kind.FULL_TEXT})
 _ID_CHECKS: Final[Mapping[Ids, Callable[[object], RecordId]]] = {
     Ids.TIME_ORDERED: ids.check_uuid,

@@ -102,13 +102,18 @@ class Row(Protocol):
 
 
 def compiled(collection: Collection, conditions: Conditions) -> Where:
-    """Validated, typed conditions, all of which must hold; InvalidError names the one that is wrong and why."""
-    nodes = (
-        [parse(name, value) for name, value in conditions.items()] if isinstance(conditions, Mapping) else conditions
-    )
-    where = tuple(_compiled_node(collection, node) for node in nodes)
-    if sum(map(_size, where)) > MOST_CONDITIONS:
-        raise InvalidError(f"more than {MOST_CONDITIONS} conditions", "conditions")
+    """Validated, typed conditions, all of which must hold; InvalidError names the one that is wrong and why.
+
+    Those that come again and again (a claim's, a guard's) are remembered by the collection.
+    """
+    key = _plain_key(conditions)
+    if key is None:
+        return _compiled(collection, conditions)
+    known: dict[object, Where] = collection.compiled
+    if (where := known.get(key)) is None:
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        where = known[key] = _compiled(collection, conditions)
     return where
 
 
@@ -144,6 +149,8 @@ def same(one: object, other: object) -> bool:
     return one == other
 
 
+_PLAIN: Final = frozenset({str, int, bool})
+_MOST_REMEMBERED: Final = 1000
 _SUFFIXES: Final = {op.value: op for op in Op if op is not Op.EQ}
 _RANGES: Final[Mapping[Op, Callable[[Any, Any], bool]]] = {
     Op.LT: lambda a, b: a < b,
@@ -171,6 +178,26 @@ def _path(name: str) -> tuple[str, ...]:
     if "" in path:
         raise InvalidError("is not a field's name", name)
     return path
+
+
+def _compiled(collection: Collection, conditions: Conditions) -> Where:
+    nodes = (
+        [parse(name, value) for name, value in conditions.items()] if isinstance(conditions, Mapping) else conditions
+    )
+    where = tuple(_compiled_node(collection, node) for node in nodes)
+    if sum(map(_size, where)) > MOST_CONDITIONS:
+        raise InvalidError(f"more than {MOST_CONDITIONS} conditions", "conditions")
+    return where
+
+
+def _plain_key(conditions: Conditions) -> object:
+    """None where there is something that a thousand callers would each have another of, or that could be changed."""
+    if not isinstance(conditions, Mapping):
+        return None
+    for value in conditions.values():
+        if type(value) not in _PLAIN:
+            return None
+    return tuple([(name, type(value), value) for name, value in conditions.items()])  # true is not 1
 
 
 def _size(node: Node) -> int:

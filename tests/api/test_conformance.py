@@ -38,9 +38,8 @@ RECORDS = "/projects/alpha/records"
 OPEN = "get /projects/{p}/records/{collection}"  # takes any parameter: a field and the value it must have
 LEASE = "the token of the one lease"
 # What these send is no document of JSON; their own tests read it.
-STREAMED = {f"get /projects/{{p}}/jobs/{{id}}/logs/{kind}" for kind in ("stream", "download")} | {
-    "get /projects/{p}/segments/export"
-}
+STREAMED = {f"get /projects/{{p}}/jobs/{{id}}/logs/{kind}" for kind in ("stream", "download")}
+STREAMED |= {"get /projects/{p}/jobs/export", "get /projects/{p}/segments/export"}
 CALLS = [
     Call("get /me", "/me", 200),
     Call("get /projects", "/projects?limit=1", 200),
@@ -61,6 +60,7 @@ CALLS = [
     Call("post /projects/{p}/jobs", JOBS, 201, {"name": "a"}, KEY),
     Call("post /projects/{p}/jobs/batch", f"{JOBS}/batch", 201, {"jobs": [{"name": "a"}]}, KEY),
     Call("post /projects/{p}/jobs/claim", f"{JOBS}/claim", 200, {"worker_id": "w2"}),
+    Call("get /projects/{p}/jobs/stats", f"{JOBS}/stats?window=6h", 200),
     Call("get /projects/{p}/jobs/{id}", f"{JOBS}/PENDING", 200),
     Call("get /projects/{p}/jobs/{id}", f"{JOBS}/PENDING", 304, None, (("If-None-Match", '"v1"'),)),
     Call("patch /projects/{p}/jobs/{id}", f"{JOBS}/PENDING", 200, {"priority": 1}, (("If-Match", '"v1"'),)),
@@ -77,6 +77,30 @@ CALLS = [
     Call("get /projects/{p}/jobs/{id}/waiting", f"{JOBS}/PENDING/waiting", 200),
     Call("get /projects/{p}/jobs/{id}/logs", f"{JOBS}/HELD/logs", 200),
     Call("post /projects/{p}/jobs/{id}/logs", f"{JOBS}/HELD/logs", 201, {"entries": [{"message": "x"}]}),
+    Call("get /projects/{p}/jobs/suggestions", f"{JOBS}/suggestions?q=sta", 200),
+    Call(
+        "post /projects/{p}/jobs/actions", f"{JOBS}/actions", 200, {"action": "retry", "filter": {"q": "status:failed"}}
+    ),
+    Call("post /projects/{p}/jobs/actions/preview", f"{JOBS}/actions/preview", 200, {"filter": {"status": ["failed"]}}),
+    Call("get /projects/{p}/jobs/failures", f"{JOBS}/failures", 200),
+    Call("get /projects/{p}/jobs/failures/{fingerprint}", f"{JOBS}/failures/CAUSE", 200),
+    Call(
+        "post /projects/{p}/jobs/failures/{fingerprint}/actions",
+        f"{JOBS}/failures/CAUSE/actions",
+        200,
+        {"action": "retry"},
+    ),
+    Call("get /projects/{p}/operations", "/projects/alpha/operations?open=true", 200),
+    Call("get /projects/{p}/operations/{id}", "/projects/alpha/operations/OPERATION", 200),
+    Call("get /projects/{p}/operations/{id}/items", "/projects/alpha/operations/UNDOABLE/items", 200),
+    Call("post /projects/{p}/operations/{id}/stop", "/projects/alpha/operations/OPERATION/stop", 200),
+    Call("post /projects/{p}/operations/{id}/undo", "/projects/alpha/operations/UNDOABLE/undo", 202),
+    Call("get /projects/{p}/views", "/projects/alpha/views", 200),
+    Call("post /projects/{p}/views", "/projects/alpha/views", 201, {"name": "Mine"}),
+    Call("get /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 200),
+    Call("get /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 304, None, (("If-None-Match", '"v1"'),)),
+    Call("put /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 200, {"name": "New"}, (("If-Match", '"v1"'),)),
+    Call("delete /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 204),
     Call("get /projects/{p}/trash", "/projects/alpha/trash", 200),
     Call("post /projects/{p}/trash/{id}/restore", "/projects/alpha/trash/DELETED/restore", 200),
     Call("delete /projects/{p}/trash/{id}", "/projects/alpha/trash/DELETED", 204),

@@ -1,11 +1,16 @@
 """Answers that are shaped without a response model are exactly what the OpenAPI document promises."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from jobs_app.domain.access import COMMAND
+from jobs_app.domain.maintenance import Deadline
+from jobs_app.domain.new_job import NewJob
 from jobs_app.models import Project
+from jobs_app.services import jobs, operations
 from tests.api.client import Api
 from tests.factories import make_token
 
@@ -72,14 +77,41 @@ def test_every_answer_fits_its_schema_and_has_no_field_more(api: Api) -> None:
     check("DELETE", f"{P}/jobs/{{id}}", id=id)
     check("DELETE", f"{P}/trash/{{id}}", id=id)
     check("GET", f"{P}/retention")
+    check("GET", f"{P}/jobs/stats")
+    check("GET", f"{P}/jobs/suggestions~q=sta")
+    check("POST", f"{P}/jobs/actions/preview", {"filter": {}})
+    check("POST", f"{P}/jobs/actions", {"action": "retry", "ids": [id]})
+    jobs.create_many(COMMAND, "alpha", [NewJob(name=str(number)) for number in range(130)])
+    failed = check("POST", f"{P}/jobs/claim", {"worker_id": "w1"})["jobs"][0]
+    broken = {"lease_token": failed["lease_token"], "error_message": "x 1", "retryable": False}
+    check("POST", f"{P}/jobs/{{id}}/fail", broken, id=failed["id"])
+    operation = check("POST", f"{P}/jobs/actions", {"action": "cancel", "filter": {}})["operation_id"]
+    operations.run(Deadline(timedelta(minutes=1)))
+    check("GET", f"{P}/operations")
+    check("GET", f"{P}/operations/{{id}}", id=operation)
+    assert len(check("GET", f"{P}/operations/{{id}}/items", id=operation)["items"]) == 50
+    row = check("GET", f"{P}/jobs/failures")["items"][0]
+    check("GET", f"{P}/jobs/failures/{{fingerprint}}", fingerprint=row["fingerprint"])
+    check("POST", f"{P}/jobs/failures/{{fingerprint}}/actions", {"action": "delete"}, fingerprint=row["fingerprint"])
+    everything = {"action": "delete", "filter": {"q": "-status:processing"}}
+    deleted = check("POST", f"{P}/jobs/actions", everything)["operation_id"]
+    check("POST", f"{P}/operations/{{id}}/stop", id=deleted)
+    again = check("POST", f"{P}/jobs/actions", everything)["operation_id"]
+    operations.run(Deadline(timedelta(minutes=1)))
+    check("POST", f"{P}/operations/{{id}}/undo", id=again)
+    view = check("POST", f"{P}/views", {"name": "a", "query": "status:failed"})
+    check("GET", f"{P}/views")
+    check("GET", f"{P}/views/{{id}}", id=view["id"])
+    check("PUT", f"{P}/views/{{id}}", {"name": "b"}, id=view["id"])
+    check("DELETE", f"{P}/views/{{id}}", id=view["id"])
     ours = {
         (method.upper(), path.removeprefix("/api/v1"))
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
-        if operation["tags"][0] in {"Jobs", "Workers", "Logs"}
+        if operation["tags"][0] in {"Jobs", "Workers", "Logs", "Operations", "Failures", "Saved views"}
     }
-    files = {("GET", f"{P}/jobs/{{id}}/logs/{kind}") for kind in ("stream", "download")}
-    assert ours - seen == files
+    files = {("GET", f"{P}/jobs/{{id}}/logs/{kind}") for kind in ("stream", "download")} | {("GET", f"{P}/jobs/export")}
+    assert ours - {(method, path.partition("~")[0]) for method, path in seen} == files
 
 
 def _closed(value: Any) -> Any:

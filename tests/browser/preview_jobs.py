@@ -4,22 +4,45 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from jobs_app.domain.failure import Cause
+from jobs_app.domain.failure_group import FailureGroup
 from jobs_app.domain.job import Attempt, By, CancelRequest, Event, Job, Progress, Trashed
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.operation import Action, Deed, Item, ItemOutcome, Operation, OperationState
+from jobs_app.domain.saved_view import SavedView
 from jobs_app.domain.waiting import Position, Reason, Waiting, WaitingCode
 from jobs_app.domain.worker import Stop, Worker, WorkerState
-from jobs_app.pages import job_log, job_rows, job_timeline, job_trash, jobs, overview, workers
+from jobs_app.pages import (
+    job_bulk,
+    job_filters,
+    job_log,
+    job_rows,
+    job_timeline,
+    job_trash,
+    jobs,
+    operations,
+    overview,
+    workers,
+)
 from jobs_app.pages.job_log import LogAsked, LogRow
 from jobs_app.pages.pauses import PauseForm
 from jobs_app.pages.styleguide import DOCUMENT, FILTERS, HOSTILE, LONG
+from jobs_app.services.failures import Failure
+from jobs_app.services.job_actions import Preview
 from jobs_app.services.job_counts import JobCounts
 from jobs_app.services.pauses import Pause
+from tests.browser import numbers_world
 
 ACTIONS = {
     "jobs-act": "jobs/act", "jobs-restore": "jobs/restore", "jobs-erase": "jobs/erase", "worker-drain": "workers/drain",
+    "jobs-view-save": "jobs/views/save",
     "worker-resume": "workers/resume", "pause-resume": "pauses/resume",
 }  # fmt: skip
 JOB_ACTIONS = ("jobs-retry", "jobs-cancel", "jobs-release", "jobs-delete", "jobs-log", "jobs-log-text")
+DEEDS = (
+    "jobs-bulk", "jobs-view-change", "jobs-view-remove", "failures-retry", "failures-cancel", "operation-stop",
+    "operation-undo",
+)  # fmt: skip
 
 Sample = tuple[str, dict[str, Any], dict[str, Any]]
 
@@ -106,20 +129,76 @@ EVENTS = [
     jobs.event_row(Event(NOW, "put_off", JobState.PROCESSING, JobState.PENDING, By("worker", HOSTILE), LONG, 1)),
     jobs.event_row(Event(NOW, "changed", None, JobState.PENDING, ADA, details={"fields": [HOSTILE]})),
 ]
+NOTES = list(numbers_world.depths(NOW))
+MUCH = numbers_world.statistics(NOW, list(numbers_world.facts(NOW)), NOTES, COUNTS)
+NO_NUMBERS = numbers_world.statistics(NOW, [], [], JobCounts({}, 0))
 QUEUE = overview.Waiting(12, 3, timedelta(minutes=25), PENDING.id, PENDING.name)
 AT_WORK = [workers.row(state, NOW) for state in STATES]
-PAUSES = [Pause(None, STOP), Pause("pdf", STOP)]
+WAITED_FOR = [(Pause(None, STOP), 12_345), (Pause("pdf", STOP), 1)]
+CAUSE = Cause("DamagedFileError", "steps/tiff.py in read", f"strip # of {HOSTILE} {LONG} is damaged")
+GROUP = FailureGroup(CAUSE, 12_345, MADE - timedelta(days=40), NOW, FAILED.id)
+FAILURES = [
+    Failure("0f3a", GROUP, 1_204, 12, {"1h": 3, "24h": 1_204, "7d": 12_345}),
+    Failure("0f3b", replace(GROUP, cause=Cause("", "", "")), 0, 0, {"1h": 0, "24h": 0, "7d": 0}),
+]
+OPERATIONS = [
+    Operation(
+        "0198c0f2-8000",
+        3,
+        Deed(Action.RETRY, ADA, HOSTILE),
+        OperationState.RUNNING,
+        MADE,
+        NOW,
+        filter={"text": f'error:"{HOSTILE}"'},
+        matched=12_345,
+        changed=700,
+        refused=12,
+        started_at=MADE,
+        error=f"lock_timeout: {LONG}",
+    ),
+    Operation(
+        "0198c0f2-8001",
+        9,
+        Deed(Action.DELETE, ADA),
+        OperationState.DONE,
+        MADE,
+        NOW,
+        ids=("x",),
+        changed=1,
+        ended_at=NOW,
+    ),
+]
+ITEMS = [
+    Item(FAILED.id, ItemOutcome.CHANGED),
+    Item(RUNNING.id, ItemOutcome.REFUSED, "conflict", f"It ended again after this was asked for. {HOSTILE}"),
+]
+VIEW = SavedView("0198c0f2-9000", 1, HOSTILE, f'error:"{LONG}"', "-created_at", (), True, "person:1", ADA, MADE, NOW)
+VIEWS = {
+    "found": [{"view": VIEW, "url": "?", "current": False}],
+    "current": "",
+    "query": "status:failed",
+    "order": "-created_at",
+    "can_save": True,
+}
+EXPORTS = [{"label": "CSV, for spreadsheets", "url": "?"}]
+BULK_VERBS = [(verb.action.value, verb.label, verb.icon) for verb in job_bulk.VERBS.values()]
+QUERY_FILTERS = FILTERS | {"more": "jobs/index/_more.html", "workers": [HOSTILE], "suggest_url": "?", "longest": 1000}
+WRONG = job_filters.Wrong(f"{HOSTILE} is no state", "status:", HOSTILE, f" {LONG}", "status:failed", "?")
 NOTHING = overview.Waiting(0, 0, None, "", "")
 
 SAMPLES: dict[str, Sample] = {
     "overview": (
         "overview/index.html",
         {
-            "figures": overview.figures("reports", COUNTS), "waiting": QUEUE, "workers": AT_WORK, "present": 2,
-            "busy": 1, "needs": list(overview.needs("reports", COUNTS, QUEUE, AT_WORK)), "failures_url": "?",
-            "running": [job_rows.row(RUNNING, NOW)], "failures": [job_rows.row(job, NOW) for job in (FAILED, TIMEOUT)],
+            "figures": overview.figures("reports", COUNTS, dict.fromkeys(JobState, -3)),
+            **overview.drawn(MUCH, "?"), "waiting": QUEUE, "workers": AT_WORK, "present": 2,
+            "busy": 1, "needs": list(overview.needs("reports", COUNTS, QUEUE, AT_WORK)),
+            "running": [job_rows.row(RUNNING, NOW)], "failure_groups": FAILURES, "may_write": True,
         },
-        {"figures": overview.figures("reports", JobCounts({}, 0)), "waiting": NOTHING, "present": 0, "busy": 0},
+        {
+            "figures": overview.figures("reports", JobCounts({}, 0)), **overview.drawn(NO_NUMBERS, "?"),
+            "waiting": NOTHING, "present": 0, "busy": 0,
+        },
     ),
     "overview-empty": (
         "overview/empty.html",
@@ -130,12 +209,48 @@ SAMPLES: dict[str, Sample] = {
         "jobs/index.html",
         {
             "rows": [job_rows.row(job, NOW) for job in JOBS], "may_write": True, "has_jobs": True, "new": 12,
-            "filters": FILTERS | {"more": "jobs/index/_more.html", "workers": [HOSTILE]}, "page": PAGE,
-            "here": "?", "since": "x",
+            "filters": QUERY_FILTERS, "page": PAGE, "here": "?", "since": "x", "views": VIEWS, "exports": EXPORTS,
+            "bulk_verbs": BULK_VERBS, "is_complete": False, "searched_to": MADE,
         },
-        {"rows": [], "command": COMMAND, "here": "?"},
+        {"rows": [], "command": COMMAND, "here": "?", "is_complete": True},
     ),
-    "jobs-none": ("jobs/index.html", {"narrows": True, "filters": FILTERS}, {"has_jobs": True, "filters": FILTERS}),
+    "jobs-none": (
+        "jobs/index.html",
+        {"narrows": True, "filters": FILTERS, "is_complete": True},
+        {"has_jobs": True, "filters": FILTERS, "is_complete": True},
+    ),
+    "jobs-wrong": (
+        "jobs/index.html",
+        {"has_jobs": True, "filters": QUERY_FILTERS, "wrong": WRONG, "is_complete": True},
+        {"has_jobs": True, "filters": QUERY_FILTERS, "wrong": replace(WRONG, suggestion_url=""), "is_complete": True},
+    ),
+    "jobs-bulk": (
+        "jobs/bulk.html",
+        {
+            "verb": job_bulk.VERBS["delete"], "preview": Preview(12_345, False, []), "number": "at least 12,345 jobs",
+            "rows": [job_rows.row(job, NOW) for job in JOBS[:5]], "query": f'"{HOSTILE}" {LONG}', "back": "?",
+        },
+        {"verb": job_bulk.VERBS["retry"], "preview": Preview(0, True, []), "number": "0 jobs", "back": "?"},
+    ),
+    "jobs-views": (
+        "jobs/views.html",
+        {"rows": [{"view": VIEW, "url": "?", "order": "Newest first", "may_change": True}], "may_share": True},
+        {"rows": []},
+    ),
+    "failures": ("failures/index.html", {"rows": FAILURES, "may_write": True, "page": PAGE}, {"rows": []}),
+    "operations": (
+        "operations/index.html",
+        {"rows": [operations.row(each, NOW) for each in OPERATIONS], "page": PAGE},
+        {"rows": []},
+    ),
+    "operation": (
+        "operations/show.html",
+        {
+            "row": operations.row(OPERATIONS[0], NOW), "items": ITEMS, "page": PAGE, "may_write": True,
+            "tabs": [{"label": "All", "url": "?", "current": True, "count": 12_345}],
+        },
+        {"row": operations.row(OPERATIONS[1], NOW), "items": [], "may_write": True},
+    ),
     "job": ("jobs/show.html", _job(FAILED), _job(PENDING, waiting=WAITING, choices=[])),
     "job-running": ("jobs/show.html", _job(RUNNING), _job(COMPLETED)),
     "job-data": ("jobs/show.html", _job(COMPLETED, "data"), _job(replace(PENDING, task_options={}), "data")),
@@ -161,7 +276,7 @@ SAMPLES: dict[str, Sample] = {
     ),
     "pauses": (
         "pauses/index.html",
-        {"pauses": PAUSES, "form": PauseForm(), "content_types": ["pdf", HOSTILE], "may_write": True},
+        {"pauses": WAITED_FOR, "form": PauseForm(), "content_types": ["pdf", HOSTILE], "may_write": True},
         {"pauses": [], "form": PauseForm({})},
     ),
 }  # fmt: skip

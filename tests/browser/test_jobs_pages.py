@@ -40,11 +40,17 @@ def world(project: Project, clock: Clock) -> jobs_world.Jobs:
 
 
 def pages(world: jobs_world.Jobs) -> Iterator[str]:
-    yield from ("/p/alpha/", "/p/alpha/jobs/", "/p/alpha/jobs/?status=failed&q=page&tag=q3", "/p/alpha/jobs/?q=nowhere")
+    yield from (
+        "/p/alpha/",
+        "/p/alpha/jobs/",
+        "/p/alpha/jobs/?status=failed&q=page&tag=q3",
+        "/p/alpha/jobs/?q=status:%3Cimg",
+        "/p/alpha/jobs/?q=nowhere",
+    )
     for job in (world.failed, world.hostile, world.running, world.completed, world.waiting, world.later):
         yield f"/p/alpha/jobs/{job.id}/"
     yield from (f"/p/alpha/jobs/{world.failed.id}/?tab={tab}" for tab in ("log", "data", "events"))
-    yield from ("/p/alpha/jobs/trash/", "/p/alpha/workers/", "/p/alpha/pauses/")
+    yield from ("/p/alpha/jobs/trash/", "/p/alpha/workers/", "/p/alpha/pauses/", "/p/alpha/failures/")
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 360), ("dark", 1440)])

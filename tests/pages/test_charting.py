@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.template import Context, Template
 
-from jobs_app.pages.charting import HEIGHT, Chart, Kind, Series, nice_ticks, plot, sparkline
+from jobs_app.pages.charting import HEIGHT, Chart, Kind, Series, nice_ticks, plot, sparkline, time_ticks
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -37,6 +37,31 @@ def test_ticks_hold_what_they_measure(high: float) -> None:
     ticks = nice_ticks(0, high)
     assert ticks[0] == 0
     assert ticks[-1] >= high * (1 - 1e-9)
+    assert 2 <= len(ticks) <= 8
+
+
+@pytest.mark.parametrize(
+    ("longest", "ticks"),
+    [
+        (0, [0, 0.5, 1]),
+        (0.003, [0, 0.001, 0.002, 0.003]),
+        (3, [0, 1, 2, 3]),
+        (50, [0, 15, 30, 45, 60]),
+        (600, [0, 300, 600]),
+        (5.5 * 3600, [0, 7200, 14_400, 21_600]),
+        (86_400, [0, 21_600, 43_200, 64_800, 86_400]),
+        (9 * 86_400, [0, 432_000, 864_000]),
+    ],
+)
+def test_ticks_of_time_are_steps_people_count_time_in(longest: float, ticks: list[float]) -> None:
+    assert time_ticks(longest) == ticks
+
+
+@pytest.mark.parametrize("longest", [1e-7, 0.9, 1.1, 61, 3601, 86_401, 4e8])
+def test_ticks_of_time_hold_what_they_measure(longest: float) -> None:
+    ticks = time_ticks(longest)
+    assert ticks[0] == 0
+    assert ticks[-1] >= longest * (1 - 1e-9)
     assert 2 <= len(ticks) <= 8
 
 

@@ -50,7 +50,8 @@ class Up:
         pids = {}
         for line in found.stdout.splitlines():
             pid, _, command = line.partition(" ")
-            pids["server" if "serving.server" in command else "consumer"] = int(pid)
+            names = {"serving.server": "server", "project.consumer": "consumer", "project.demo_fleet": "fleet"}
+            pids[next(name for module, name in names.items() if module in command)] = int(pid)
         return pids
 
     def end(self) -> int:
@@ -206,3 +207,21 @@ def _taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def test_the_sample_fleet_works_stops_cleanly_and_goes_on(tmp_path: Path) -> None:
+    for _ in range(2):
+        one = Up(tmp_path / "data", free_port(), "--demo")
+        try:
+            one.await_line("Ctrl-C stops it")
+            children = one.children()
+            assert len(children) == 3
+            until(lambda: _sample_jobs(tmp_path, "processing") > 0, "the fleet takes jobs")
+        finally:
+            assert one.end() == 0, one.text()
+        assert not [pid for pid in children.values() if alive(pid)]
+        assert not one.says("Traceback"), one.text()
+
+
+def _sample_jobs(folder: Path, state: str) -> int:
+    return len(list((folder / "data" / "records" / "demo" / "jobs" / state).rglob("*.json")))

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db import connections, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
+from storage_app.records import query
 from storage_app.records.database.store import DatabaseRecordStore
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
 from storage_app.records.errors import LockTimeoutError, QuarantinedError, RecordNotFoundError
@@ -162,7 +163,7 @@ def test_a_few_among_many_are_found_by_their_index(record_store: DatabaseRecordS
 def test_a_claim_walks_the_index_of_its_order(record_store: DatabaseRecordStore, alias: str) -> None:
     record_store.insert_many("p", "planned", [_job(number) for number in range(2000)])
     declared = record_store.collection("planned")
-    where = record_store._layout(declared).compiled({"status": "pending"})
+    where = query.compiled(declared, {"status": "pending"})
     terms = (("priority", True), ("id", True))
     search = record_store._search("p", declared, where, (("priority", True), ("id", False)))
     assert terms != search.terms

@@ -14,5 +14,6 @@ class Command(SpeakingCommand):
         json_option(parser)
 
     def perform(self, options: dict[str, Any]) -> None:
+        demo.require_lasting_records()
         project = demo.seed()
         self.say(options, {"project": project.slug}, f"Project {project.slug} has sample data in it.")

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="the port to serve on (8000)")
         parser.add_argument("--host", default="127.0.0.1", help="the address to serve on (127.0.0.1)")
         parser.add_argument("--workers", type=int, default=1, help="server processes (1)")
-        parser.add_argument("--demo", action="store_true", help="fill a project with living sample data")
+        parser.add_argument("--demo", action="store_true", help="a project with sample data, and a fleet at work")
 
     def handle(self, *, port: int, host: str, workers: int, demo: bool, **_options: Any) -> None:
         _refuse_wrong_options(port, workers)
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         _refuse_taken_port(host, port)
         self._prepare(demo)
         self._say_who_is_answered(host)
-        running = supervisor.Supervisor(_children(host, port, workers), self._say, supervisor.environment())
+        running = supervisor.Supervisor(_children(host, port, workers, demo), self._say, supervisor.environment())
         supervisor.stop_on_signals(running.stop)
         running.start()
         if running.wait_until(lambda: _answers(host, port), START_DEADLINE):
@@ -92,12 +92,13 @@ class Command(BaseCommand):
             self.stdout.flush()
 
 
-def _children(host: str, port: int, workers: int) -> dict[str, list[str]]:
+def _children(host: str, port: int, workers: int, demo: bool) -> dict[str, list[str]]:
     serve = ["--host", host, "--port", str(port), "--workers", str(workers), "--lifeline"]
-    return {
+    children = {
         "server": supervisor.python("project.serving.server", *serve),
         "consumer": supervisor.python("project.consumer", "--lifeline"),
     }
+    return children | {"fleet": supervisor.python("project.demo_fleet", "--lifeline")} if demo else children
 
 
 def _refuse_wrong_options(port: int, workers: int) -> None:

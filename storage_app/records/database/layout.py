@@ -5,15 +5,13 @@ The models are built from this (`tables.py`), and so are the statements; there i
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from storage_app.records import query
 from storage_app.records.cursors import Terms
 from storage_app.records.declarations import FREE_PREFIX, Collection, Field, Ids, Key, Kind
-from storage_app.records.query import Conditions, Where
 
 FREE_TABLE: Final = "storage_app_freerecord"
 ORDERED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.TIME, Kind.BOOLEAN})
@@ -37,8 +35,10 @@ class Layout:
         self.free = collection.name.startswith(FREE_PREFIX)
         self.table = FREE_TABLE if self.free else _short(f"records_{collection.name}")
         self.elements_table = _short(f"recordelements_{collection.name}")
+        self.texts_table = _short(f"recordtexts_{collection.name}")
+        self.grams_table = _short(f"recordgrams_{collection.name}")
         self.numbered = collection.ids is Ids.SEQUENCE
-        self._compiled: dict[object, Where] = {}
+        self._chosen: dict[tuple[Terms, frozenset[str]], tuple[TableIndex, int] | None] = {}
 
     @cached_property
     def scope(self) -> str:
@@ -83,6 +83,15 @@ class Layout:
             wanted.append((*within, *self.collection.order_terms(order.by)))
         return tuple(TableIndex(self._index_name(terms), terms) for terms in dict.fromkeys(wanted))
 
+    def index_for(self, terms: Terms, fixed: AbstractSet[str]) -> tuple[TableIndex, int] | None:
+        """The index that gives this order, one way or the other, behind most fields that are fixed; and how many."""
+        key = (terms, frozenset(fixed))
+        if key not in self._chosen:
+            if len(self._chosen) >= _MOST_CHOICES:
+                self._chosen.clear()
+            self._chosen[key] = self._best_index(terms, fixed)
+        return self._chosen[key]
+
     @cached_property
     def counters(self) -> tuple[tuple[str, ...], ...]:
         """The sets of fields whose counts are kept: those declared, and each countable field that is in none."""
@@ -99,17 +108,6 @@ class Layout:
     def named_counters(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return tuple((",".join(fields), fields) for fields in self.counters)
 
-    def compiled(self, conditions: Conditions) -> Where:
-        """As `query.compiled`, remembering those that come again and again: a claim's, a guard's."""
-        if not isinstance(conditions, Mapping) or not all(type(value) in _PLAIN for value in conditions.values()):
-            return query.compiled(self.collection, conditions)
-        key = tuple((name, type(value), value) for name, value in conditions.items())
-        if (found := self._compiled.get(key)) is None:
-            if len(self._compiled) >= _MOST_COMPILED:
-                self._compiled = {}
-            found = self._compiled[key] = query.compiled(self.collection, conditions)
-        return found
-
     def column(self, name: str) -> str:
         return "id" if name == "id" else self.columns[name]
 
@@ -125,13 +123,23 @@ class Layout:
         assert value is None or isinstance(value, (str, int, float))
         return value
 
+    def _best_index(self, terms: Terms, fixed: AbstractSet[str]) -> tuple[TableIndex, int] | None:
+        turned = tuple((name, not down) for name, down in terms)
+        best: tuple[TableIndex, int] | None = None
+        for index in self.indexes:
+            length = len(index.terms) - len(terms)
+            if length < 0 or (best is not None and length <= best[1]):
+                continue
+            if index.terms[length:] in (terms, turned) and all(name in fixed for name, _ in index.terms[:length]):
+                best = index, length
+        return best
+
     def _index_name(self, terms: Terms) -> str:
         return f"r_{self.name[:12].rstrip('_')}_{_digest(repr((self.name, terms)), 10)}"
 
 
 _WITHOUT_COLUMN: Final = frozenset({Kind.TEXT_LIST, Kind.FULL_TEXT})
-_PLAIN: Final = frozenset({str, int, bool})
-_MOST_COMPILED: Final = 1000
+_MOST_CHOICES: Final = 1000
 _LONGEST_TABLE: Final = 50
 _LONGEST_COLUMN: Final = 40
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from storage_app.records import query
-from storage_app.records.database import bulk, texts
+from storage_app.records.database import bulk, full_texts, texts
 from storage_app.records.database.dialects import TYPES
 from storage_app.records.database.layout import Layout
 from storage_app.records.database.transactions import Transaction
@@ -68,7 +68,9 @@ def delete(transaction: Transaction, layout: Layout, project: str, ids: Sequence
         if layout.lists:
             _delete_elements(transaction, layout, project, chunk)
         if layout.collection.full_text:
-            texts.delete(transaction, layout, project, chunk)
+            full_texts.delete(transaction, layout, project, chunk)
+        if layout.searched:
+            texts.remove(transaction.later, transaction.dialect, layout, project, chunk)
 
 
 def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequence[Stored]) -> None:
@@ -86,7 +88,9 @@ def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequenc
     if layout.lists:
         _insert_elements(transaction, layout, project, rows)
     if layout.collection.full_text:
-        texts.insert(transaction, layout, project, rows)
+        full_texts.insert(transaction, layout, project, rows)
+    if layout.searched:
+        texts.write(transaction.later, transaction.dialect, layout, project, rows)
 
 
 def update(
@@ -126,7 +130,9 @@ def update(
             _delete_elements(transaction, layout, project, [row.id for row in changed])
             _insert_elements(transaction, layout, project, changed)
     if layout.collection.full_text:
-        texts.update(transaction, layout, project, pairs)
+        full_texts.update(transaction, layout, project, pairs)
+    if layout.searched:
+        texts.rewrite(transaction.later, transaction.dialect, layout, project, pairs)
 
 
 _ROWS: Final = 500

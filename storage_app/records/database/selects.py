@@ -13,11 +13,13 @@ from typing import Any, Final, TypeAlias
 
 from storage_app.records import cursors
 from storage_app.records.cursors import Seek, Terms
+from storage_app.records.database import texts
 from storage_app.records.database.conditions import Expression, Narrowed
 from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import Layout, TableIndex
 from storage_app.records.declarations import Key
 from storage_app.records.ids import RecordId
+from storage_app.records.query import Condition, Op, Where
 
 # SQL, parameters, and whether the order comes from an index that must be used for it.
 Fetch: TypeAlias = Callable[[str, Sequence[Any], bool], list[tuple[Any, ...]]]
@@ -25,11 +27,11 @@ Fetch: TypeAlias = Callable[[str, Sequence[Any], bool], list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Found:
-    """A row, with its place in the order."""
+    """A row, with its place in the order. Without text: it was looked at, and does not match."""
 
     id: RecordId
     version: int
-    text: str
+    text: str | None
     place: tuple[Key, ...]
 
 
@@ -41,6 +43,8 @@ class Path:
     parts: tuple[tuple[Expression, ...], ...] = ((),)
     spent: frozenset[str] = frozenset()  # fields whose conditions the parts express
     covers: bool = False  # all conditions are on those fields, so that nothing is walked over in vain
+    few: bool = False  # so few rows that they are sorted
+    candidates: Expression | None = None  # a SELECT of the ids of all that may match, which are few
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Search:
     narrowed: Narrowed
     terms: Terms
     lock: str = ""
+    where: Where = ()
+    bounded: bool = False  # rows that are walked over come too, so that the caller can count them
 
     def rows(self, fetch: Fetch, chunk: int, seek: Seek | None = None) -> Iterator[Found]:
         """All rows from the seek on, in its direction, `chunk` at a time, the next ones when they are asked for."""
@@ -94,27 +100,22 @@ class Search:
 
     def _path(self, terms: Terms, fetch: Fetch) -> Path:
         best = self._best_index(terms)
-        if best.covers or self.dialect.is_postgresql:
+        if best.covers:
             return best
-        narrow = self._narrow_index(best, fetch)
-        return best if narrow is None else Path(narrow)
+        if not self.dialect.is_postgresql and (narrow := self._narrow_index(best, fetch)) is not None:
+            return Path(narrow, few=True)
+        candidates = None if self.lock else self._few_candidates(fetch)
+        return best if candidates is None else Path(few=True, candidates=candidates)
 
     def _best_index(self, terms: Terms) -> Path:
         """The index that gives the order with most fields fixed in front of it."""
         fixed = self.narrowed.fixed
-        turned = tuple((name, not down) for name, down in terms)
-        best: tuple[int, TableIndex] | None = None
-        for index in self.layout.indexes:
-            length = len(index.terms) - len(terms)
-            if length < 0 or (best is not None and length <= best[0]):
-                continue
-            if index.terms[length:] in (terms, turned) and all(name in fixed for name, _ in index.terms[:length]):
-                best = length, index
+        best = self.layout.index_for(terms, fixed.keys())
         if best is None:
             covers = terms == (("id", terms[0][1]),) and not self.narrowed.expressions
             return Path(covers=covers)
-        index = best[1]
-        front = [name for name, _ in index.terms[: best[0]]]
+        index, length = best
+        front = [name for name, _ in index.terms[:length]]
         combinations = list(product(*(fixed[name].values or () for name in front)))
         if not combinations or len(combinations) > _MOST_PARTS:
             return Path()
@@ -143,6 +144,29 @@ class Search:
                 return index
         return None
 
+    def _few_candidates(self, fetch: Fetch) -> Expression | None:
+        """Ids by the index of texts or of elements, where those that may match are few. No database guesses this: what
+        three characters in a row leave of a million texts, only a look tells.
+        """
+        for sql, values in (*self._by_elements(), *self._by_texts()):
+            counted = fetch(f"SELECT count(*) FROM ({sql} LIMIT {_FEW_CANDIDATES}) AS c", values, False)
+            if counted and counted[0][0] < _FEW_CANDIDATES:
+                return Expression(sql, tuple(values))
+        return None
+
+    def _by_texts(self) -> Iterator[tuple[str, list[Any]]]:
+        return texts.candidates(self.layout, self.dialect, self.project, self.where)
+
+    def _by_elements(self) -> Iterator[tuple[str, list[Any]]]:
+        for node in self.where:
+            if isinstance(node, Condition) and node.op is Op.CONTAINS and node.field in self.layout.lists:
+                assert node.field is not None
+                yield (
+                    f"SELECT id AS cid FROM {self.layout.elements_table}"
+                    " WHERE project = %s AND field = %s AND element = %s",
+                    [self.project, node.field.name, node.value],
+                )
+
     def _part(
         self,
         fetch: Fetch,
@@ -160,22 +184,34 @@ class Search:
             yield from rows
             if len(rows) == chunk:
                 segments = _segments(self.layout, terms, rows[-1].place, False)
+                chunk = min(chunk * 4, _LARGEST_WALK) if self.bounded else chunk
 
     def _fetched(
         self, fetch: Fetch, path: Path, further: tuple[Expression, ...], terms: Terms, chunk: int
     ) -> list[Found]:
         layout = self.layout
-        expressions = [*self._unspent(path), *further]
+        walks = self.bounded and path.index is not None and not path.few
+        shown = self._judged_on_the_way(path, terms) if walks else []
+        expressions = [*(each for each in self._unspent(path) if each not in shown), *further]
         keyed = [layout.column(name) for name, _ in terms[:-1]]
+        document = "document"
+        if shown:
+            document = f"CASE WHEN {' AND '.join(expression.sql for expression in shown)} THEN document END"
         hint = f" INDEXED BY {path.index.name}" if path.index and not self.dialect.is_postgresql else ""
         order = ", ".join(self.dialect.ordered(layout.column(name), down) for name, down in terms)
+        front, source, values = "", layout.table + hint, [value for each in shown for value in each.parameters]
+        conditions = [layout.scope, *(expression.sql for expression in expressions)]
+        if path.candidates is not None:
+            front = f"WITH c AS MATERIALIZED ({path.candidates.sql}) "
+            source, scope = self._of_candidates()
+            values = [*path.candidates.parameters, *scope]
         sql = (
-            f"SELECT {', '.join(['id', 'version', 'document', *keyed])} FROM {layout.table}{hint}"
-            f" WHERE {' AND '.join([layout.scope, *(expression.sql for expression in expressions)])}"
-            f" ORDER BY {order} LIMIT {chunk}{self.lock}"
+            f"{front}SELECT {', '.join(['id', 'version', document, *keyed])} FROM {source}"
+            f" WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT {chunk}{self.lock}"
         )
-        values = [value for expression in expressions for value in expression.parameters]
-        rows = fetch(sql, [*layout.scope_values(self.project), *values], path.covers)
+        values += layout.scope_values(self.project)
+        values += [value for expression in expressions for value in expression.parameters]
+        rows = fetch(sql, values, path.covers or walks)
         names = [name for name, _ in terms[:-1]]
         return [
             Found(
@@ -186,6 +222,20 @@ class Search:
             )
             for row in rows
         ]
+
+    def _of_candidates(self) -> tuple[str, list[str]]:
+        """Each candidate's row by its key. SQLite would rather walk the order for each of them, unless a LIMIT keeps
+        the order's conditions out of the join.
+        """
+        table, barrier = self.layout.table, "" if self.dialect.is_postgresql else " LIMIT -1"
+        scope = " AND ".join(f"{table}.{part}" for part in self.layout.scope.split(" AND "))
+        joined = f"SELECT {table}.* FROM c CROSS JOIN {table} WHERE {scope} AND {table}.id = c.cid{barrier}"
+        return f"({joined}) AS {table}", self.layout.scope_values(self.project)
+
+    def _judged_on_the_way(self, path: Path, terms: Terms) -> list[Expression]:
+        """Conditions that no index on the way knows; those on the field of the order bound the way itself."""
+        bounds = [keyed.expression for keyed in self.narrowed.keyed if keyed.name in ("id", terms[0][0])]
+        return [expression for expression in self._unspent(path) if expression not in bounds]
 
     def _unspent(self, path: Path) -> list[Expression]:
         """Conditions that the parts of the path do not express already."""
@@ -201,7 +251,9 @@ class Search:
 
 
 _MOST_PARTS: Final = 32
-_FEW: Final = 1000
+_FEW: Final = 4000
+_FEW_CANDIDATES: Final = 5000
+_LARGEST_WALK: Final = 4000
 
 
 def _equal(column: str, value: Key) -> Expression:

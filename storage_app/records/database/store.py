@@ -20,7 +20,16 @@ from storage_app.records.base import (
     Selection,
 )
 from storage_app.records.cursors import Terms
-from storage_app.records.database import counting, imports, quarantine, sequences, stream_tables, texts, upkeep
+from storage_app.records.database import (
+    counting,
+    full_texts,
+    imports,
+    quarantine,
+    sequences,
+    stream_tables,
+    texts,
+    upkeep,
+)
 from storage_app.records.database.conditions import narrowed
 from storage_app.records.database.counting import COUNTS, TALLIES, Emptied
 from storage_app.records.database.layout import FREE_TABLE, Layout
@@ -125,16 +134,18 @@ class DatabaseRecordStore(RecordStore):
         return self._written(project, apply, durability)
 
     def _select(self, project: str, select: Select) -> Selection:
-        search = self._search(project, select.collection, select.where, select.terms)
+        bounded = select.scan_limit is not None
+        search = self._search(project, select.collection, select.where, select.terms, bounded=bounded)
         chunk = select.limit if not search.narrowed.rest else min(max(select.limit, _CHUNK), _LARGEST_CHUNK)
         chunk = min(chunk, select.scan_limit or chunk)
         found: list[Record] = []
         for looked_at, row in enumerate(search.rows(self._database.read, chunk, select.seek), 1):
-            candidate = Row(search.layout, row.id, row.version, row.text)
-            for record in self._readable(project, [candidate], search.narrowed.rest):
-                found.append(record)
-                if len(found) == select.limit:
-                    return Selection(found)
+            if row.text is not None:
+                candidate = Row(search.layout, row.id, row.version, row.text)
+                for record in self._readable(project, [candidate], search.narrowed.rest):
+                    found.append(record)
+                    if len(found) == select.limit:
+                        return Selection(found)
             if looked_at == select.scan_limit:
                 return Selection(found, row.place)
         return Selection(found)
@@ -142,7 +153,7 @@ class DatabaseRecordStore(RecordStore):
     def _find_texts(self, project: str, asked: TextSelect) -> Hits:
         while True:
             try:
-                return texts.find(self._database, self._layout(asked.collection), project, asked, self._tallies)
+                return full_texts.find(self._database, self._layout(asked.collection), project, asked, self._tallies)
             except UnreadableError as error:
                 self._set_aside(project, error)
 
@@ -162,6 +173,7 @@ class DatabaseRecordStore(RecordStore):
             return search.counts(self._database.read, by)
         counts = {}
         for row in search.rows(self._database.read, _LARGEST_CHUNK):
+            assert row.text is not None
             candidate = Row(search.layout, row.id, row.version, row.text)
             for _ in self._readable(project, [candidate], search.narrowed.rest):
                 group = tuple(candidate.keys[name] for name in by)
@@ -178,13 +190,14 @@ class DatabaseRecordStore(RecordStore):
         limit: int,
         durability: Durability,
     ) -> list[Record]:
-        where = self._layout(collection).compiled(conditions)
+        where = query.compiled(collection, conditions)
 
         def claim(work: Work, transaction: Transaction) -> list[Record]:
             search = self._search(project, collection, where, terms, transaction.dialect.skip_locked)
             rows: list[Row] = []
             chunk = limit if not search.narrowed.rest else max(limit, _CHUNK)
             for found in search.rows(transaction.fetch, chunk):
+                assert found.text is not None
                 row = Row(search.layout, found.id, found.version, found.text)
                 if search.narrowed.rest and not query.matches(search.narrowed.rest, row):
                     continue
@@ -271,8 +284,19 @@ class DatabaseRecordStore(RecordStore):
                 f" (SELECT id FROM {stream_tables.STREAMS} WHERE project = %s)",
                 (project,),
             )
-            for table in (*tables, *elements, texts.TABLE, stream_tables.STREAMS, sequences.TABLE, COUNTS, QUARANTINE):
+            for table in (
+                *tables,
+                *elements,
+                full_texts.TABLE,
+                stream_tables.STREAMS,
+                sequences.TABLE,
+                COUNTS,
+                QUARANTINE,
+            ):
                 transaction.later(f"DELETE FROM {table} WHERE project = %s", (project,))
+            for layout in self._layouts.values():
+                if layout.searched:
+                    texts.remove_all(transaction.later, transaction.dialect, layout, project)
             transaction.later(
                 f"UPDATE {TALLIES} SET changes = changes + 1, records = 0, entries = 0, bytes = 0 WHERE project = %s",
                 (project,),
@@ -356,10 +380,12 @@ class DatabaseRecordStore(RecordStore):
             raise QuarantinedError(collection.name, id, rows[0][0])
         raise RecordNotFoundError(collection.name, id)
 
-    def _search(self, project: str, collection: Collection, where: Where, terms: Terms, lock: str = "") -> Search:
+    def _search(
+        self, project: str, collection: Collection, where: Where, terms: Terms, lock: str = "", bounded: bool = False
+    ) -> Search:
         layout = self._layout(collection)
         dialect = self._database.dialect
-        return Search(layout, dialect, project, narrowed(layout, dialect, where), terms, lock)
+        return Search(layout, dialect, project, narrowed(layout, dialect, where), terms, lock, where, bounded)
 
     def _layout(self, collection: Collection) -> Layout:
         return self._layouts.get(collection.name) or Layout(collection)

@@ -1,280 +1,240 @@
-"""Full texts in the database: one table for all collections, with FTS5 beside it on SQLite and a tsvector in it on
-PostgreSQL. Both are fed with our tokens, and written in the transaction of the record.
+"""The index of texts: for every search field, which records have which three characters in a row.
 
-What the engine finds within the project is put in order of time by the database; the order of results is made in
-Python.
+Beside the record table, and written only where a text changes: a job that is claimed and completed costs it nothing.
+SQLite has an FTS5 table, PostgreSQL a GIN index over vectors of our own, which needs no extension. Neither is a model
+of Django's, since neither has one; migrations make them by `IndexTexts`.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from storage_app.records.database import bulk, counting
-from storage_app.records.database.conditions import Expression, judged
-from storage_app.records.database.dialects import Dialect
+from django.db.migrations.operations.base import Operation
+
+from storage_app.records import grams
+from storage_app.records.database import bulk
+from storage_app.records.database.dialects import DIALECTS, TYPES, Dialect
 from storage_app.records.database.layout import Layout
-from storage_app.records.database.row import Row
-from storage_app.records.database.transactions import Database, Transaction
-from storage_app.records.declarations import Field
+from storage_app.records.declarations import Collection, Field, Ids, Key, Kind
 from storage_app.records.ids import RecordId
-from storage_app.records.texts import Hits, Tallies, TextSelect, bounded, newest_of, text_of
-from storage_app.search import tokens
-from storage_app.search.fts5 import Fts5
-from storage_app.search.nodes import Term
-from storage_app.search.postgresql import PostgreSql, vector
-from storage_app.search.query import narrows
-from storage_app.search.ranking import Hit, Scored, Statistics
-from storage_app.search.sql import Sql, condition
+from storage_app.records.query import Node, fold
 
-TABLE: Final = "storage_app_recordtext"
-WORDS: Final = "storage_app_recordtext_words"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-# SQLite: an index without content of its own, kept true by triggers. Each token begins with `scope`, which stands for
-# project and collection: so each project has lists of its own, and nobody walks over another's.
-_SCOPED: Final = "replace(rtrim({row}.tokens), ' ', ' ' || {row}.scope)"
-CREATE_SQLITE: Final = (
-    f"CREATE VIRTUAL TABLE {WORDS} USING fts5(tokens, content='', tokenize='unicode61 remove_diacritics 0')",
-    f"CREATE TRIGGER {TABLE}_added AFTER INSERT ON {TABLE} BEGIN"
-    f" INSERT INTO {WORDS} (rowid, tokens) VALUES (new.number, {_SCOPED.format(row='new')}); END",
-    f"CREATE TRIGGER {TABLE}_removed AFTER DELETE ON {TABLE} BEGIN"
-    f" INSERT INTO {WORDS} ({WORDS}, rowid, tokens) VALUES ('delete', old.number, {_SCOPED.format(row='old')}); END",
-)
-REMOVE_SQLITE: Final = (
-    f"DROP TRIGGER {TABLE}_removed",
-    f"DROP TRIGGER {TABLE}_added",
-    f"DROP TABLE {WORDS}",
-)
-CREATE_POSTGRESQL: Final = (
-    f"ALTER TABLE {TABLE} ADD COLUMN vector tsvector",
-    f"CREATE INDEX {TABLE}_vector ON {TABLE} USING gin (vector)",
-    f"CREATE INDEX {TABLE}_no_vector ON {TABLE} (project, collection) WHERE vector IS NULL",
-)
-REMOVE_POSTGRESQL: Final = (f"ALTER TABLE {TABLE} DROP COLUMN vector",)
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+    from django.db.migrations.state import ProjectState
+
+Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 
-def make_engine(schema_editor: Any) -> None:
-    """What Django's models cannot say of the table."""
-    for statement in CREATE_SQLITE if schema_editor.connection.vendor == "sqlite" else CREATE_POSTGRESQL:
-        schema_editor.execute(statement)
+class Later(Protocol):
+    def __call__(self, sql: str, parameters: Sequence[Any] = (), /) -> object: ...
 
 
-def remove_engine(schema_editor: Any) -> None:
-    for statement in REMOVE_SQLITE if schema_editor.connection.vendor == "sqlite" else REMOVE_POSTGRESQL:
-        schema_editor.execute(statement)
+class Texted(Protocol):
+    @property
+    def id(self) -> RecordId: ...
+    @property
+    def keys(self) -> "Mapping[str, Key]": ...
 
 
-def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequence[Any]) -> None:
-    field = _field(layout)
-    postgresql = transaction.dialect.is_postgresql
-    columns, types = [*_COLUMNS], [*_TYPES]
-    if postgresql:
-        columns, types = [*columns, "vector"], [*types, "tsvector"]
-    values = [_values(layout, field, project, row, postgresql) for row in rows if text_of(field, row.keys) is not None]
-    for start in range(0, len(values), _ROWS):
-        sql, parameters = bulk.source(transaction.dialect, types, values[start : start + _ROWS])
-        transaction.later(f"INSERT INTO {TABLE} ({', '.join(columns)}) {sql}", parameters)
+def creation(layout: Layout, is_postgresql: bool) -> list[str]:
+    table, id_type = layout.texts_table, TYPES[layout.kind("id")]
+    if is_postgresql:
+        return [
+            f'CREATE TABLE {table} (project text COLLATE "C" NOT NULL, field text COLLATE "C" NOT NULL,'
+            f" id {id_type}{'' if layout.numbered else _C} NOT NULL, grams tsvector,"
+            " PRIMARY KEY (project, field, id))",
+            f"CREATE INDEX {table}_grams ON {table} USING gin (grams)",
+            f"CREATE INDEX {table}_whole ON {table} (project, field) WHERE grams IS NULL",
+            f"CREATE INDEX {table}_ids ON {table} (project, id)",
+        ]
+    return [
+        f"CREATE TABLE {table} (doc INTEGER PRIMARY KEY, project text NOT NULL, field text NOT NULL,"
+        f" id {id_type} NOT NULL)",
+        f"CREATE UNIQUE INDEX {table}_ids ON {table} (project, id, field)",
+        f"CREATE VIRTUAL TABLE {layout.grams_table} USING fts5("
+        "text, tokenize='trigram case_sensitive 1', detail=none, columnsize=0)",
+    ]
 
 
-def delete(transaction: Transaction, layout: Layout, project: str, ids: Sequence[RecordId]) -> None:
+def removal(layout: Layout, is_postgresql: bool) -> list[str]:
+    tables = [layout.texts_table] if is_postgresql else [layout.grams_table, layout.texts_table]
+    return [f"DROP TABLE {table}" for table in tables]
+
+
+def write(later: Later, dialect: Dialect, layout: Layout, project: str, rows: Sequence[Texted]) -> None:
+    """The texts of records that are new, or whose texts are others now."""
+    found = [
+        (project, field.name, row.id, fold(text))
+        for row in rows
+        for field in layout.searched
+        if isinstance(text := row.keys[field.name], str)
+    ]
+    for start in range(0, len(found), _ROWS):
+        _write(later, dialect, layout, found[start : start + _ROWS])
+
+
+def rewrite(
+    later: Later, dialect: Dialect, layout: Layout, project: str, pairs: Sequence[tuple[Texted, Texted]]
+) -> None:
+    """As they were, and as they are now."""
+    changed = [
+        new for old, new in pairs if any(old.keys[field.name] != new.keys[field.name] for field in layout.searched)
+    ]
+    gone = [new.id for new in changed if any(new.keys[field.name] is None for field in layout.searched)]
+    if gone:
+        remove(later, dialect, layout, project, gone)
+    write(later, dialect, layout, project, changed)
+
+
+def remove(later: Later, dialect: Dialect, layout: Layout, project: str, ids: Sequence[RecordId]) -> None:
     for start in range(0, len(ids), _ROWS):
-        among, values = bulk.among(transaction.dialect, "text", ids[start : start + _ROWS])
-        transaction.later(
-            f"DELETE FROM {TABLE} WHERE project = %s AND collection = %s AND record {among}",
-            [project, layout.name, *values],
-        )
+        among, values = bulk.among(dialect, TYPES[layout.kind("id")], ids[start : start + _ROWS])
+        _remove(later, dialect, layout, f"project = %s AND id {among}", [project, *values])
 
 
-def update(transaction: Transaction, layout: Layout, project: str, pairs: Sequence[tuple[Any, Any]]) -> None:
-    """`pairs` are rows before and after; one before that does not tell its text is taken for another."""
-    field = _field(layout)
-    other = [new for old, new in pairs if old.keys.get(field.name, _UNTOLD) != new.keys[field.name]]
-    if other:
-        delete(transaction, layout, project, [row.id for row in other])
-        insert(transaction, layout, project, other)
-    done = {row.id for row in other}
-    for old, new in pairs:
-        if new.id not in done and newest_of(field, old.keys) != newest_of(field, new.keys):
-            transaction.later(
-                f"UPDATE {TABLE} SET newest = %s WHERE project = %s AND collection = %s AND record = %s",
-                (newest_of(field, new.keys), project, layout.name, new.id),
+def remove_all(later: Later, dialect: Dialect, layout: Layout, project: str) -> None:
+    _remove(later, dialect, layout, "project = %s", [project])
+
+
+def candidates(
+    layout: Layout, dialect: Dialect, project: str, where: Sequence[Node]
+) -> Iterator[tuple[str, list[Any]]]:
+    """For each search field that the conditions narrow: a SELECT of the ids (as `cid`) of what may match."""
+    for field in layout.searched:
+        asked = grams.wanted(where, field)
+        if asked is None:
+            continue
+        if dialect.is_postgresql:
+            yield (
+                f"SELECT id AS cid FROM {layout.texts_table} WHERE project = %s AND field = %s"
+                " AND (grams @@ %s::tsquery OR grams IS NULL)",
+                [project, field.name, grams.as_tsquery(asked)],
+            )
+        else:
+            yield (
+                f"SELECT t.id AS cid FROM {layout.grams_table} CROSS JOIN {layout.texts_table} AS t"
+                f" WHERE {layout.grams_table} MATCH %s AND t.doc = {layout.grams_table}.rowid"
+                " AND t.project = %s AND t.field = %s",
+                [grams.as_match(asked), project, field.name],
             )
 
 
-def find(database: Database, layout: Layout, project: str, asked: TextSelect, tallies: Tallies) -> Hits:
-    counter = counting.changes(database, layout.name, project, "")
-    statistics = tallies.get(
-        (project, layout.name), counter, asked.scored, lambda terms: _statistics(database, layout, project, terms)
-    )
-    request = _Request(database.dialect, layout, project, asked)
-    rows = list(request.hits(lambda sql, parameters: database.read(sql, parameters), asked.most + 1))
-    hits = [Hit(id, words, newest) for id, newest, words in rows[: asked.most]]
-    return Hits(hits, len(rows) > asked.most, statistics)
-
-
 def stored(
-    fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]],
-    layout: Layout,
-    project: str,
-    first: RecordId,
-    last: RecordId,
-) -> dict[RecordId, tuple[int, int, str]]:
-    """Form, time and folded text of the records of a stretch, for a check."""
-    rows = fetch(
-        f"SELECT record, form, newest, folded FROM {TABLE}"
-        " WHERE project = %s AND collection = %s AND record >= %s AND record <= %s",
-        (project, layout.name, first, last),
-    )
-    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+    fetch: Fetch, dialect: Dialect, layout: Layout, project: str, low: RecordId, high: RecordId
+) -> dict[tuple[RecordId, str], Any]:
+    """By id and field, what the index has of a text: to be compared with `mark`."""
+    if dialect.is_postgresql:
+        sql = f"SELECT id, field, length(grams) FROM {layout.texts_table} AS t"
+    else:
+        sql = (
+            f"SELECT t.id, t.field, g.text FROM {layout.texts_table} AS t"
+            f" JOIN {layout.grams_table} AS g ON g.rowid = t.doc"
+        )
+    found = fetch(f"{sql} WHERE t.project = %s AND t.id >= %s AND t.id <= %s", [project, low, high])
+    return {(id, field): mark for id, field, mark in found}
 
 
-def expected(layout: Layout, keys: Mapping[str, Any]) -> tuple[int, int, str] | None:
-    """What `stored` should give for a record with these keys."""
-    field = _field(layout)
-    text = text_of(field, keys)
-    return None if text is None else (tokens.VERSION, newest_of(field, keys), text.casefold())
+def mark(dialect: Dialect, folded: str) -> Any:
+    if not dialect.is_postgresql:
+        return folded
+    return None if grams.as_tsvector(folded) is None else len(grams.of_text(folded))
 
 
-def orphans(fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], layout: Layout, project: str) -> int:
-    """Texts of records that are not there."""
-    ((number,),) = fetch(f"SELECT count(*) FROM {TABLE} AS t WHERE {_orphaned(layout)}", (project, layout.name))
-    return int(number)
+class IndexTexts(Operation):  # type: ignore[misc, unused-ignore]  # Django's base has no types of its own
+    """A migration's step that makes the index of a collection's search fields, and fills it where records are there.
+    `columns` maps each search field to its column, as they are at this step."""
 
+    reduces_to_sql = False
+    reversible = True
 
-def remove_orphans(transaction: Transaction, layout: Layout, project: str) -> None:
-    transaction.later(
-        f"DELETE FROM {TABLE} WHERE number IN (SELECT t.number FROM {TABLE} AS t WHERE {_orphaned(layout)})",
-        (project, layout.name),
-    )
+    def __init__(self, collection: str, numbered: bool, columns: "Mapping[str, str]") -> None:
+        self.collection = collection
+        self.numbered = numbered
+        self.columns = dict(columns)
+
+    def state_forwards(self, app_label: str, state: "ProjectState") -> None:
+        """No model stands for it."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: "BaseDatabaseSchemaEditor",
+        from_state: "ProjectState",
+        to_state: "ProjectState",
+    ) -> None:
+        connection = schema_editor.connection
+        layout, dialect = self._layout(), DIALECTS[connection.vendor]
+        with connection.cursor() as cursor:
+            for statement in creation(layout, dialect.is_postgresql):
+                cursor.execute(statement)
+            for name, column in self.columns.items():
+                self._fill(cursor, dialect, layout, name, column)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: "BaseDatabaseSchemaEditor",
+        from_state: "ProjectState",
+        to_state: "ProjectState",
+    ) -> None:
+        with schema_editor.connection.cursor() as cursor:
+            for statement in removal(self._layout(), schema_editor.connection.vendor == "postgresql"):
+                cursor.execute(statement)
+
+    def describe(self) -> str:
+        return f"Index the texts of {self.collection}"
+
+    def _layout(self) -> Layout:
+        ids = Ids.SEQUENCE if self.numbered else Ids.GIVEN
+        return Layout(Collection(self.collection, ids, tuple(Field(name, Kind.SEARCH) for name in self.columns)))
+
+    def _fill(self, cursor: Any, dialect: Dialect, layout: Layout, name: str, column: str) -> None:
+        after: tuple[Any, ...] = ("", 0 if self.numbered else "")
+        while True:
+            cursor.execute(
+                f"SELECT project, id, {column} FROM {layout.table} WHERE (project, id) > (%s, %s)"
+                f" ORDER BY project, id LIMIT {_ROWS}",
+                after,
+            )
+            rows = cursor.fetchall()
+            _write(cursor.execute, dialect, layout, [(row[0], name, row[1], row[2]) for row in rows if row[2]])
+            if len(rows) < _ROWS:
+                return
+            after = rows[-1][:2]
 
 
 _ROWS: Final = 200
-_CHUNK: Final = 2000
-_COLUMNS: Final = ("project", "collection", "record", "newest", "length", "form", "scope", "tokens", "folded")
-_TYPES: Final = ("text", "text", "text", "bigint", "integer", "smallint", "text", "text", "text")
-_UNTOLD: Final = object()
+_C: Final = ' COLLATE "C"'
 
 
-class _Request:
-    """One search as statements."""
-
-    def __init__(self, dialect: Dialect, layout: Layout, project: str, asked: TextSelect) -> None:
-        self.dialect, self.layout, self.project, self.asked = dialect, layout, project, asked
-        self._judged = {term: judged(layout, dialect, node) for term, node in asked.meanings.items()}
-        self.search, exact = bounded(asked.search, lambda part: self._judged[part.term] is not None)
-        conditions = [judged(layout, dialect, node) for node in asked.where]
-        self.conditions = [condition for condition in conditions if condition is not None]
-        self.exact = exact and len(self.conditions) == len(conditions)
-
-    def hits(
-        self, fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], most: int
-    ) -> Iterator[tuple[str, int, str]]:
-        """Record, time and index text of the newest that match."""
-        if self.exact:
-            yield from ((row[0], row[1], row[2]) for row in fetch(*self._statement(most, 0)))
-            return
-        start = found = 0
-        while found < most:
-            rows = fetch(*self._statement(_CHUNK, start))
-            for id, newest, words, document in rows:
-                row = Row(self.layout, id, 0, document)
-                text = text_of(self.asked.field, row.keys)
-                if text is not None and self.asked.holds(text, row):
-                    found += 1
-                    yield id, newest, words
-                    if found == most:
-                        return
-            if len(rows) < _CHUNK:
-                return
-            start += _CHUNK
-
-    def _statement(self, limit: int, start: int) -> tuple[str, list[Any]]:
-        found = condition(self.search, self._engine(), self._filter)
-        # Without statistics PostgreSQL would rather go over all texts of the project than to the words.
-        aside = " || ''" if self.dialect.is_postgresql and narrows(self.search) else ""
-        parts = [f"t.project{aside} = %s AND t.collection{aside} = %s AND {found.text}"]
-        parameters = [self.project, self.layout.name, *found.params]
-        for one in self.conditions:
-            parts.append(f"({one.sql})")
-            parameters += one.parameters
-        table = self.layout.table
-        join = "JOIN" if self.dialect.is_postgresql else "CROSS JOIN"  # SQLite goes from the words to the records
-        joined = f" {join} {table} ON {table}.project = t.project AND {table}.id = t.record" if self._joins() else ""
-        document = f", {table}.document" if not self.exact else ""
-        back = f" JOIN {table} ON {table}.project = %s AND {table}.id = found.record" if not self.exact else ""
-        sql = (
-            f"WITH found AS MATERIALIZED (SELECT t.number, t.newest, t.record FROM {TABLE} AS t{joined}"
-            f" WHERE {' AND '.join(parts)} ORDER BY t.newest DESC, t.record LIMIT {limit} OFFSET {start})"
-            f" SELECT found.record, found.newest, whole.tokens{document}"
-            f" FROM found JOIN {TABLE} AS whole ON whole.number = found.number{back}"
-            " ORDER BY found.newest DESC, found.record"
+def _write(later: Later, dialect: Dialect, layout: Layout, texts: Sequence[tuple[str, str, RecordId, str]]) -> None:
+    """Project, field, id and folded text of each."""
+    if not texts:
+        return
+    table, id_type = layout.texts_table, TYPES[layout.kind("id")]
+    if dialect.is_postgresql:
+        rows = [(*place, grams.as_tsvector(text)) for *place, text in texts]
+        sql, parameters = bulk.source(dialect, ["text", "text", id_type, "tsvector"], rows)
+        later(
+            f"INSERT INTO {table} (project, field, id, grams) {sql}"
+            " ON CONFLICT (project, field, id) DO UPDATE SET grams = excluded.grams",
+            parameters,
         )
-        return sql, [*parameters, *([self.project] if back else [])]
-
-    def _joins(self) -> bool:
-        return bool(self.conditions) or bool(self._judged)
-
-    def _engine(self) -> Fts5 | PostgreSql:
-        begin = _scope(self.project, self.layout.name)
-        if self.dialect.is_postgresql:
-            return PostgreSql("t.vector", "t.tokens", "t.folded", begin=begin)
-        return Fts5(WORDS, "t.number", "t.folded", placeholder="%s", begin=begin)
-
-    def _filter(self, term: Term) -> Sql:
-        known: Expression | None = self._judged[term]
-        assert known is not None
-        return Sql(f"(({known.sql}) IS TRUE)", tuple(known.parameters))
+        return
+    sql, parameters = bulk.source(dialect, ["text", "text", id_type], [text[:3] for text in texts])
+    later(f"INSERT INTO {table} (project, field, id) {sql} ON CONFLICT DO NOTHING", parameters)
+    for project, field, id, text in texts:
+        later(
+            f"INSERT OR REPLACE INTO {layout.grams_table} (rowid, text)"
+            f" SELECT doc, %s FROM {table} WHERE project = %s AND id = %s AND field = %s",
+            [text, project, id, field],
+        )
 
 
-def _statistics(database: Database, layout: Layout, project: str, scored: Sequence[Scored]) -> Statistics:
-    scope = (project, layout.name)
-    ((texts, length),) = database.read(
-        f"SELECT count(*), coalesce(sum(length), 0) FROM {TABLE} WHERE project = %s AND collection = %s", scope
-    )
-    counts = {term: _frequency(database, scope, term) for term in scored}
-    return Statistics(int(texts), int(length), counts)
-
-
-def _frequency(database: Database, scope: tuple[str, str], term: Scored) -> int:
-    if not database.dialect.is_postgresql:
-        asked = f'"{_scope(*scope)}{term.token}"{" *" * term.prefix}'
-        return int(database.read(f"SELECT count(*) FROM {WORDS} WHERE {WORDS} MATCH %s", (asked,))[0][0])
-    lexeme = f"'{_scope(*scope)}{term.token}'{':*' * term.prefix}"
-    part = f" {term.token}{'' if term.prefix else ' '}"
-    rows = database.read(
-        f"SELECT (SELECT count(*) FROM {TABLE} WHERE project || '' = %s AND collection || '' = %s"
-        " AND vector @@ %s::tsquery)"
-        f" + (SELECT count(*) FROM {TABLE} WHERE project = %s AND collection = %s AND vector IS NULL"
-        " AND strpos(tokens, %s) > 0)",
-        (*scope, lexeme, *scope, part),
-    )
-    return int(rows[0][0])
-
-
-def _values(layout: Layout, field: Field, project: str, row: Any, postgresql: bool) -> tuple[Any, ...]:
-    text = text_of(field, row.keys) or ""
-    found = tokens.indexed(text)
-    words = tokens.index_text_of(found)
-    scope = _scope(project, layout.name)
-    values = (
-        project, layout.name, row.id, newest_of(field, row.keys), tokens.length(found), tokens.VERSION, scope, words,
-        text.casefold(),
-    )  # fmt: skip
-    return (*values, vector(words, _scope(project, layout.name))) if postgresql else values
-
-
-def _scope(project: str, collection: str) -> str:
-    """Letters and digits, always as many, so that no scope with a token is another scope with another token."""
-    return f"s{hashlib.sha256(f'{project} {collection}'.encode()).hexdigest()[:15]}"
-
-
-def _orphaned(layout: Layout) -> str:
-    return (
-        "t.project = %s AND t.collection = %s AND NOT EXISTS"
-        f" (SELECT 1 FROM {layout.table} AS r WHERE r.project = t.project AND r.id = t.record)"
-    )
-
-
-def _field(layout: Layout) -> Field:
-    field = layout.collection.full_text
-    assert field is not None
-    return field
+def _remove(later: Later, dialect: Dialect, layout: Layout, condition: str, values: list[Any]) -> None:
+    table = layout.texts_table
+    if not dialect.is_postgresql:
+        later(f"DELETE FROM {layout.grams_table} WHERE rowid IN (SELECT doc FROM {table} WHERE {condition})", values)
+    later(f"DELETE FROM {table} WHERE {condition}", values)

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from storage_app import strict_json
 from storage_app.records.base import Problem, Progress, Report
-from storage_app.records.database import quarantine, rows, sequences, texts
+from storage_app.records.database import full_texts, quarantine, rows, sequences, texts
 from storage_app.records.database.counting import COUNTS, TALLIES, Changes, counter_name, stored_values
+from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import FREE_TABLE, Layout
 from storage_app.records.database.row import Row, UnreadableError
 from storage_app.records.database.rows import QUARANTINE
@@ -45,6 +46,8 @@ class _Found:
     text: str
     columns: dict[str, Key]
     elements: dict[str, tuple[str, ...]]
+    dialect: Dialect
+    texts: Mapping[str, Any]  # by search field, what the index of texts has
     words: tuple[int, int, str] | None = None
 
     @property
@@ -65,7 +68,7 @@ class _Found:
             return "index_stale", "the document was written by hand"
         for field in self.layout.collection.fields:
             if field.kind is Kind.FULL_TEXT:
-                continue  # judged by `texts.faults`
+                continue  # judged by its words, below
             wanted = keys[field.name]
             if field.kind is Kind.SEARCH and isinstance(wanted, str):
                 wanted = fold(wanted)
@@ -74,9 +77,16 @@ class _Found:
                     return "index_stale", f"the elements of {field.name} are not those of the document"
             elif wanted != self.columns[field.name]:
                 return "index_stale", f"the column of {field.name} is not what the document says"
-        if self.layout.collection.full_text and self.words != texts.expected(self.layout, keys):
+            if field.kind is Kind.SEARCH and not self._is_indexed(field.name, wanted):
+                return "index_stale", f"the index of texts does not have {field.name} as the document says it"
+        if self.layout.collection.full_text and self.words != full_texts.expected(self.layout, keys):
             return "index_stale", "the words are not those of the document"
         return None
+
+    def _is_indexed(self, name: str, folded: Key) -> bool:
+        if not isinstance(folded, str):
+            return name not in self.texts
+        return name in self.texts and bool(self.texts[name] == texts.mark(self.dialect, folded))
 
 
 def checked(task: Task) -> Report:
@@ -96,7 +106,7 @@ def checked(task: Task) -> Report:
             entries += held
             problems += faults
             problems += totals.differences(fetch, project, held)
-            if layout.collection.full_text and (lost := texts.orphans(fetch, layout, project)):
+            if layout.collection.full_text and (lost := full_texts.orphans(fetch, layout, project)):
                 problems.append(Problem("index_stale", project, layout.name, None, f"{lost} texts of no record"))
     task.progress(records, records)
     return Report(records, entries, problems)
@@ -175,14 +185,16 @@ def _rows(fetch: Fetch, database: Database, layout: Layout, project: str) -> Ite
     after: RecordId | None = None
     while True:
         condition, values = ("", []) if after is None else (" AND id > %s", [after])
-        chunk = _found(fetch, layout, project, f"{condition} ORDER BY id LIMIT {_CHUNK}", values)
+        chunk = _found(fetch, database.dialect, layout, project, f"{condition} ORDER BY id LIMIT {_CHUNK}", values)
         yield from chunk
         if len(chunk) < _CHUNK:
             return
         after = chunk[-1].id
 
 
-def _found(fetch: Fetch, layout: Layout, project: str, tail: str, values: Sequence[Any]) -> list[_Found]:
+def _found(
+    fetch: Fetch, dialect: Dialect, layout: Layout, project: str, tail: str, values: Sequence[Any]
+) -> list[_Found]:
     columns = ["id", "version", "document", *(column for _, column in layout.key_columns)]
     found = fetch(
         f"SELECT {', '.join(columns)} FROM {layout.table} WHERE {layout.scope}{tail}",
@@ -197,9 +209,14 @@ def _found(fetch: Fetch, layout: Layout, project: str, tail: str, values: Sequen
         )
         for id, name, element in listed:
             elements.setdefault(id, {}).setdefault(name, []).append(element)
+    indexed: dict[RecordId, dict[str, Any]] = {}
+    if layout.searched and found:
+        ids = [row[0] for row in found]
+        for (id, name), mark in texts.stored(fetch, dialect, layout, project, min(ids), max(ids)).items():
+            indexed.setdefault(id, {})[name] = mark
     words: dict[RecordId, tuple[int, int, str]] = {}
     if layout.collection.full_text and found:
-        words = texts.stored(fetch, layout, project, min(row[0] for row in found), max(row[0] for row in found))
+        words = full_texts.stored(fetch, layout, project, min(row[0] for row in found), max(row[0] for row in found))
     return [
         _Found(
             layout,
@@ -211,6 +228,8 @@ def _found(fetch: Fetch, layout: Layout, project: str, tail: str, values: Sequen
                 for (name, _), value in zip(layout.key_columns, row[3:], strict=True)
             },
             {field.name: tuple(elements.get(row[0], {}).get(field.name, ())) for field in layout.lists},
+            dialect,
+            indexed.get(row[0], {}),
             words.get(row[0]),
         )
         for row in found
@@ -318,7 +337,7 @@ def _mend(task: Task, layout: Layout, project: str, id: RecordId) -> None:
 
 def _locked(transaction: Transaction, layout: Layout, project: str, id: RecordId) -> _Found | None:
     lock = transaction.dialect.for_update
-    found = _found(transaction.fetch, layout, project, f" AND id = %s{lock}", [id])
+    found = _found(transaction.fetch, transaction.dialect, layout, project, f" AND id = %s{lock}", [id])
     return found[0] if found else None
 
 
@@ -327,6 +346,9 @@ def _renew(transaction: Transaction, project: str, found: _Found) -> None:
     layout = found.layout
     renewed = Row(layout, found.id, found.version + 1, strict_json.dumps(found.row.document))
     rows.update(transaction, layout, project, [(found, renewed)])
+    if layout.searched:
+        texts.remove(transaction.later, transaction.dialect, layout, project, [found.id])
+        texts.write(transaction.later, transaction.dialect, layout, project, [renewed])
     changes = Changes(project, transaction.dialect)
     changes.tally(layout.name, size=len(renewed.text.encode()) - len(found.text.encode()))
     changes.count(layout, found.columns, renewed.keys)
@@ -369,7 +391,9 @@ def _rebuild_columns(task: Task, layout: Layout, project: str, done: int) -> int
     while True:
         condition, values = ("", []) if after is None else (" AND id > %s", [after])
         with task.database.snapshot() as fetch:
-            chunk = _found(fetch, layout, project, f"{condition} ORDER BY id LIMIT {_CHUNK}", values)
+            chunk = _found(
+                fetch, task.database.dialect, layout, project, f"{condition} ORDER BY id LIMIT {_CHUNK}", values
+            )
         for found in chunk:
             if found.fault() is not None:
                 _mend(task, layout, project, found.id)
@@ -381,7 +405,7 @@ def _rebuild_columns(task: Task, layout: Layout, project: str, done: int) -> int
 
 
 def _remove_orphaned_texts(task: Task, layout: Layout, project: str) -> None:
-    task.database.write(lambda transaction: texts.remove_orphans(transaction, layout, project), Durability.DURABLE)
+    task.database.write(lambda transaction: full_texts.remove_orphans(transaction, layout, project), Durability.DURABLE)
 
 
 def _rebuild_counts(task: Task, layout: Layout, project: str) -> None:

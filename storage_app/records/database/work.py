@@ -240,7 +240,7 @@ class Work:
     def _row_to_change(self, shelf: _Shelf, operation: Update | Replace | Delete) -> Row | None:
         declared = shelf.layout.collection
         id = declared.check_id(operation.id)
-        where = shelf.layout.compiled(operation.guard) if operation.guard else ()
+        where = query.compiled(declared, operation.guard) if operation.guard else ()
         row = self._load(shelf, id)
         if row is None:
             return None if operation.optional else self._missing(shelf, id)

@@ -33,7 +33,7 @@ class Row:
     number: int  # SQLite's rowid
     id: RecordId
     version: int
-    text: str
+    text: str  # empty: it was walked over, and does not match
     folder: str | None
     placed: bool
 
@@ -96,8 +96,8 @@ class Rows:
         self, table: Table, row: Row, version: int, prepared: Prepared, folder: str | None, placed: bool
     ) -> None:
         keys, before = prepared.keys, row.keys
-        changed = tuple(name for name in table.columns if keys[name] != before[name])
-        values = [keys[name] for name in changed]
+        changed = tuple(name for name in table.stored if keys[name] != before[name])
+        values = [table.value(name, keys) for name in changed]
         self._execute(table.update(changed), (version, prepared.text, folder, placed, *values, row.number))
         if table.tag_fields:
             self._tag(table, row.number, before, keys)

@@ -6,11 +6,11 @@ place is therefore a few ranges, each an equality on the first fields and one bo
 
 import heapq
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, product
 from typing import Any, Final
 
-from storage_app.records import cursors
+from storage_app.records import cursors, grams
 from storage_app.records.base import Select, Selection
 from storage_app.records.cursors import Seek, Terms
 from storage_app.records.declarations import Ids, Key, Kind
@@ -34,12 +34,12 @@ def select_rows(
     rows, left = _rows(connection, table, request)
     found: list[Row] = []
     for looked_at, row in enumerate(rows, 1):
-        if not left or matches(left, row):
+        if row.text and (not left or matches(left, row)):
             found.append(row)
             if len(found) == request.limit:
                 break
         if looked_at == request.scan_limit:
-            return found, cursors.order_keys(request.terms, row.keys, row.id)
+            return found, _place(connection, table, request.terms, row)
     return found, None
 
 
@@ -79,8 +79,16 @@ def count_by(
 _ROW: Final = "rowid, id, version, text, folder, placed"
 _MOST_PARTS: Final = 1000
 _FEW: Final = 1000
+_FEW_CANDIDATES: Final = 5000
 _SORTING_PAYS: Final = 4
 _RANGES: Final = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
+
+
+def _place(connection: sqlite3.Connection, table: Table, terms: Terms, row: Row) -> tuple[Key, ...]:
+    """Of a row that may have come without its text, since it was only walked over."""
+    columns = ", ".join(table.column(name) for name, _ in terms)
+    found = connection.execute(f"SELECT {columns} FROM {table.name} WHERE rowid = ?", (row.number,)).fetchone()  # noqa: S608
+    return (*table.count_values(tuple(name for name, _ in terms[:-1]), found[:-1]), row.id)
 
 
 def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tuple[Iterator[Row], Where]:
@@ -94,8 +102,34 @@ def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tupl
             ([condition], _without(request.where, node)) if request.scan_limit else _split(table, request.where)
         )
         return _sought(connection, table, name, [()], (), request, exact), left
-    exact, left = ([], others) if request.scan_limit else _split(table, others)
+    if others and (candidates := _few_candidates(connection, table, others)) is not None:
+        exact, left = _split_on_the_way(table, request.where)
+        return _sought(connection, table, " NOT INDEXED", [()], (), request, [candidates, *exact]), left
+    exact, left = _split_on_the_way(table, others)
+    if request.scan_limit and index.name:
+        # Rows that are walked over come too, without their text, so that they can be counted.
+        bounds = [one for node in others if _is_bound(node, request.terms) and (one := _sql(table, node)) is not None]
+        shown = [condition for condition in exact if condition not in bounds]
+        return _sought(connection, table, index.hint, parts, index.within, request, bounds, shown), left
     return _sought(connection, table, index.hint, parts, index.within, request, exact), left
+
+
+def _is_bound(node: Node, terms: Terms) -> bool:
+    """Whether a condition is on the field of the order, and so bounds the way itself."""
+    return isinstance(node, Condition) and node.name in ("id", terms[0][0])
+
+
+def _few_candidates(connection: sqlite3.Connection, table: Table, where: Where) -> Sql | None:
+    """The rows that the index of texts leaves, where those are few."""
+    for name, index in table.grams.items():
+        asked = grams.wanted(where, table.collection.by_name[name])
+        if asked is None:
+            continue
+        chosen, values = f"SELECT rowid FROM {index} WHERE {index} MATCH ?", (grams.as_match(asked),)  # noqa: S608
+        counted = f"SELECT count(*) FROM ({chosen} LIMIT {_FEW_CANDIDATES})"  # noqa: S608
+        if connection.execute(counted, values).fetchone()[0] < _FEW_CANDIDATES:
+            return f"{table.name}.rowid IN ({chosen})", values
+    return None
 
 
 def _along(table: Table, request: Select) -> tuple[OrderedIndex, list[tuple[Key, ...]], list[Node]]:
@@ -168,21 +202,25 @@ def _sought(
     within: tuple[str, ...],
     request: Select,
     exact: list[Sql],
+    shown: Sequence[Sql] = (),
 ) -> Iterator[Row]:
+    """`shown` are conditions on which a row has its text or none."""
     backwards = request.seek is not None and request.seek.backwards
     terms = tuple((name, descending != backwards) for name, descending in request.terms)
     ranges = _ranges_after(table, terms, request.seek)
     columns = "".join(f", {table.column(name)}" for name, _ in terms) if len(parts) > 1 else ""
     order = ", ".join(f"{table.column(name)}{' DESC' if descending else ''}" for name, descending in terms)
     # A sort of everything that matches is asked for no more rows than the caller can use.
+    condition, asked = _all(list(shown))
+    row = _ROW.replace("text", f"CASE WHEN {condition} THEN text ELSE '' END") if shown else _ROW
     limit = "" if request.scan_limit else f" LIMIT {request.limit}" if _nothing_left(table, request) else ""
 
     def along(part: tuple[Key, ...]) -> Iterator[tuple[Any, ...]]:
         fixed = [_equal(table.columns[name], value) for name, value in zip(within, part, strict=True)]
         for bound in ranges:
             condition, values = _all([*fixed, *bound, *exact])
-            statement = f"SELECT {_ROW}{columns} FROM {table.name}{hint} WHERE {condition} ORDER BY {order}{limit}"  # noqa: S608
-            yield from connection.execute(statement, values)
+            statement = f"SELECT {row}{columns} FROM {table.name}{hint} WHERE {condition} ORDER BY {order}{limit}"  # noqa: S608
+            yield from connection.execute(statement, (*asked, *values))
 
     if len(parts) == 1:
         return (Row(table.collection, *row) for row in along(parts[0]))
@@ -297,6 +335,18 @@ def _split(table: Table, where: Iterable[Node]) -> tuple[list[Sql], Where]:
     return exact, tuple(left)
 
 
+def _split_on_the_way(table: Table, where: Iterable[Node]) -> tuple[list[Sql], Where]:
+    """As `_split`, for rows that come along some way: each looks up its own elements. The list of all rows with an
+    element may be as long as the table.
+    """
+    where = tuple(where)
+    tagged = [node for node in where if isinstance(node, Condition) and _is_tag(node) and node.op is Op.CONTAINS]
+    tagged = [node for node in tagged if _bindable(node.value)]
+    exact, left = _split(table, (node for node in where if node not in tagged))
+    inner = f"SELECT 1 FROM {table.tags} WHERE field = ? AND element = ? AND row = {table.name}.rowid"  # noqa: S608
+    return [*exact, *((f"EXISTS ({inner})", (node.name, node.value)) for node in tagged)], left
+
+
 def _all(conditions: list[Sql]) -> Sql:
     if not conditions:
         return "1", ()
@@ -328,6 +378,8 @@ def _sql(table: Table, node: Node) -> Sql | None:
 def _comparison(table: Table, condition: Condition) -> Sql | None:
     column = _column(table, condition)
     op, value = condition.op, condition.value
+    if condition.field is not None and condition.field.name in table.texts:
+        return _in_text(table.texts[condition.field.name], condition)
     if _is_tag(condition) and op is Op.CONTAINS and _bindable(value):
         inner = f"SELECT row FROM {table.tags} WHERE field = ? AND element = ?"  # noqa: S608
         return f"{table.name}.rowid IN ({inner})", (condition.name, value)
@@ -352,6 +404,15 @@ def _comparison(table: Table, condition: Condition) -> Sql | None:
     if op is Op.CONTAINS and (condition.field is None or condition.field.kind is Kind.TEXT):
         return _never_null(f"instr({column}, ?) > 0", column), (value,)
     return None
+
+
+def _in_text(column: str, condition: Condition) -> Sql | None:
+    """The column holds the folded text."""
+    if condition.op is Op.ISNULL:
+        return f"{column} IS {'' if condition.value else 'NOT '}NULL", ()
+    if condition.op is not Op.SEARCH or not all(map(_bindable, condition.value)):
+        return None
+    return _never_null(" AND ".join([f"instr({column}, ?) > 0"] * len(condition.value)), column), condition.value
 
 
 def _never_null(sql: str, column: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from storage_app.records.cursors import Terms
 from storage_app.records.declarations import Collection, Ids, Key, Kind
+from storage_app.records.query import fold
 from storage_app.search import tokens
 from storage_app.search.fts5 import TOKENIZE
 
@@ -31,7 +32,8 @@ CREATE TABLE quarantine (quarantine_id TEXT PRIMARY KEY, collection TEXT, id, ve
     text TEXT, good TEXT) WITHOUT ROWID;
 CREATE INDEX quarantine_of ON quarantine (collection, id);
 """
-FORMAT: Final = 1
+FORMAT: Final = 2
+_TRIGRAMS: Final = "content='', tokenize='trigram case_sensitive 1', detail=none"
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,18 @@ class Table:
         self.columns = {
             field.name: quoted(f"k:{field.name}") for field in collection.fields if field.kind in ORDERED_KINDS
         }
+        # Search fields hold the folded text, and an index of what three characters in a row it has.
+        self.texts = {field.name: quoted(f"s:{field.name}") for field in collection.fields if field.kind is Kind.SEARCH}
+        self.grams = {name: quoted(f"{collection.name}:grams {name}") for name in self.texts}
+        self.stored = {**self.columns, **self.texts}
         self.tag_fields = tuple(field.name for field in collection.fields if field.kind is Kind.TEXT_LIST)
         self.tags = quoted(f"{collection.name}:tags")
         self.counts = quoted(f"{collection.name}:counts")
         self.has_text = collection.full_text is not None
-        self.texts = Texts(collection.name)
+        self.words = Texts(collection.name)
         self.counted = self._counted()
         self.orders = tuple(self._orders())
-        names = ("id", "version", "text", "folder", "placed", *self.columns.values())
+        names = ("id", "version", "text", "folder", "placed", *self.stored.values())
         marks = ",".join("?" * len(names))
         self.insert = f"INSERT INTO {self.name} ({','.join(names)}) VALUES ({marks})"  # noqa: S608
         self.row = f"SELECT rowid, version, text, folder, placed FROM {self.name} WHERE id = ?"  # noqa: S608
@@ -102,12 +108,16 @@ class Table:
         return json.dumps([FORMAT, collection.ids, fields, collection.partition, orders, collection.counters])
 
     def values(self, keys: Mapping[str, Key]) -> list[Any]:
-        return [keys[name] for name in self.columns]
+        return [self.value(name, keys) for name in self.stored]
+
+    def value(self, name: str, keys: Mapping[str, Key]) -> Any:
+        key = keys[name]
+        return fold(key) if name in self.texts and isinstance(key, str) else key
 
     def update(self, changed: tuple[str, ...]) -> str:
         """Sets these fields beside what always changes; the others' indexes are not touched then."""
         if changed not in self._updates:
-            sets = "".join(f", {self.columns[name]} = ?" for name in changed)
+            sets = "".join(f", {self.stored[name]} = ?" for name in changed)
             self._updates[changed] = (
                 f"UPDATE {self.name} SET version = ?, text = ?, folder = ?, placed = ?{sets} WHERE rowid = ?"  # noqa: S608
             )
@@ -119,7 +129,7 @@ class Table:
 
     def creation(self) -> Iterator[str]:
         key = "INTEGER PRIMARY KEY" if self.collection.ids is Ids.SEQUENCE else "TEXT NOT NULL"
-        columns = "".join(f", {column}" for column in self.columns.values())
+        columns = "".join(f", {column}" for column in self.stored.values())
         yield f"CREATE TABLE {self.name} (id {key}, version INTEGER, text TEXT, folder TEXT, placed INTEGER{columns})"
         yield f"CREATE TABLE {self.tags} (field, element, row, PRIMARY KEY (field, element, row)) WITHOUT ROWID"
         most = max((len(fields) for fields in self.counted), default=0)
@@ -127,8 +137,11 @@ class Table:
         yield f"CREATE TABLE {self.counts} (f INTEGER, key TEXT, n INTEGER{values}, PRIMARY KEY (f, key)) WITHOUT ROWID"
         yield f"CREATE INDEX {quoted(self.collection.name + ':unplaced')} ON {self.name} (placed) WHERE placed = 0"
         if self.collection.full_text:
-            yield from self.texts.creation()
+            yield from self.words.creation()
+        for grams in self.grams.values():
+            yield f"CREATE VIRTUAL TABLE {grams} USING fts5(text, {_TRIGRAMS})"
         yield from self._triggers()
+        yield from self._text_triggers()
 
     def index_creation(self) -> Iterator[str]:
         """Apart, since a table that is filled at once gets its indexes afterwards."""
@@ -140,7 +153,7 @@ class Table:
                 yield f"CREATE {unique}INDEX {index.name} ON {self.name} ({', '.join(parts)})"
 
     def removal(self) -> Iterator[str]:
-        names = (self.name, self.tags, self.counts, self.texts.name, self.texts.words)
+        names = (self.name, self.tags, self.counts, self.words.name, self.words.words, *self.grams.values())
         yield from (f"DROP TABLE IF EXISTS {name}" for name in names)
 
     def column(self, name: str) -> str:
@@ -194,6 +207,23 @@ class Table:
                 f"CREATE TRIGGER {quoted(f'{title}:upd {number}')} AFTER UPDATE OF {', '.join(columns)} "
                 f"ON {self.name} WHEN {differs} BEGIN {moves} END"
             )
+
+    def _text_triggers(self) -> Iterator[str]:
+        for name, column in self.texts.items():
+            grams, title = self.grams[name], f"{self.collection.name}:{name}"
+            enter = f"INSERT INTO {grams} (rowid, text) VALUES (new.rowid, new.{column});"  # noqa: S608
+            leave = f"INSERT INTO {grams} ({grams}, rowid, text) VALUES ('delete', old.rowid, old.{column});"  # noqa: S608
+            for event, when, act in (
+                ("INSERT", f"new.{column} IS NOT NULL", enter),
+                ("DELETE", f"old.{column} IS NOT NULL", leave),
+                (f"UPDATE OF {column}", f"old.{column} IS NOT new.{column} AND old.{column} IS NOT NULL", leave),
+                (f"UPDATE OF {column}", f"old.{column} IS NOT new.{column} AND new.{column} IS NOT NULL", enter),
+            ):
+                named = quoted(f"{title}:text {event.partition(' ')[0].lower()} {'out' if act is leave else 'in'}")
+                # What leaves goes before the row changes, what enters afterwards: two triggers of one event have no
+                # order of their own.
+                moment = "BEFORE" if act is leave else "AFTER"
+                yield f"CREATE TRIGGER {named} {moment} {event} ON {self.name} WHEN {when} BEGIN {act} END"
 
     def _counting(self, number: int, fields: tuple[str, ...], row: str, change: int) -> str:
         columns = [f"{row}.{self.columns[name]}" for name in fields]

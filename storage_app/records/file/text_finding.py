@@ -45,7 +45,7 @@ class _Request:
                 Row(self.table.collection, number, id, version, document, None, True)
             ):
                 continue
-            yield id, newest, connection.execute(self.table.texts.tokens, (number,)).fetchone()[0]
+            yield id, newest, connection.execute(self.table.words.tokens, (number,)).fetchone()[0]
             found += 1
             if found == most:
                 return
@@ -55,7 +55,7 @@ class _Request:
         return text is not None and self.asked.holds(text, row)
 
     def _statement(self, most: int) -> tuple[str, list[Any]]:
-        table, texts = self.table.name, self.table.texts
+        table, texts = self.table.name, self.table.words
         engine = Fts5(texts.words, "t.row", "t.folded")
         found = condition(self.search, engine, self._filter)
         parts, parameters = [found.text], list(found.params)
@@ -77,11 +77,11 @@ class _Request:
 
 
 def _statistics(connection: sqlite3.Connection, table: Table, terms: Sequence[Scored]) -> Statistics:
-    texts, length = connection.execute(table.texts.sums).fetchone()
+    texts, length = connection.execute(table.words.sums).fetchone()
     return Statistics(texts, length, {term: _frequency(connection, table, term) for term in terms})
 
 
 def _frequency(connection: sqlite3.Connection, table: Table, term: Scored) -> int:
-    words = table.texts.words
+    words = table.words.words
     asked = f'{{tokens}} : "{term.token}"{" *" * term.prefix}'
     return int(connection.execute(f"SELECT count(*) FROM {words} WHERE {words} MATCH ?", (asked,)).fetchone()[0])  # noqa: S608

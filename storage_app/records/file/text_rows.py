@@ -22,11 +22,11 @@ def change(
     old, new = (text_of(field, keys) if keys else None for keys in (before, after))
     if old == new:
         if new is not None and newest_of(field, before) != newest_of(field, after):
-            connection.execute(table.texts.touch, (newest_of(field, after), number))
+            connection.execute(table.words.touch, (newest_of(field, after), number))
         return
     if old is not None:
-        connection.execute(table.texts.delete, (number,))
+        connection.execute(table.words.delete, (number,))
     if new is not None:
         found = tokens.indexed(new)
         values = (number, newest_of(field, after), tokens.length(found), tokens.index_text_of(found), new.casefold())
-        connection.execute(table.texts.insert, values)
+        connection.execute(table.words.insert, values)

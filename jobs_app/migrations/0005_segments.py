@@ -7,7 +7,7 @@ import storage_app.records.database.columns
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs_app", "0002_records"),
+        ("jobs_app", "0004_numbers"),
     ]
 
     operations = [

@@ -1,0 +1,127 @@
+"""The sample data: there at once, in every state, never twice; and a fleet that keeps at it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from pytest_django import Settings
+
+from jobs_app.domain.access import COMMAND
+from jobs_app.domain.job_states import JobState
+from jobs_app.domain.waiting import WaitingCode
+from jobs_app.errors import ConflictError, NotFoundError
+from jobs_app.models import Membership, Token
+from jobs_app.services import demo, events, job_counts, jobs, logs, pauses, projects, waiting, workers
+from jobs_app.services.demo import SLUG
+from jobs_app.services.demo_fleet import Fleet
+from jobs_app.services.jobs import JobFilter
+from jobs_app.services.logs import LogFilter
+from storage_app.records import configured
+from tests.conftest import Clock
+
+PAST = timedelta(hours=5)
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def lasting(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """A record store that the sample data can open a second time, with a clock of its own."""
+    settings.RECORD_STORE = {"backend": "file", "options": {"file": {"root": tmp_path}}}
+    with configured.using(configured.open_backend("file")) as store:
+        yield
+        store.close()
+
+
+@pytest.fixture
+def seeded(lasting: None) -> None:
+    demo.seed(PAST)
+
+
+def test_there_are_jobs_in_every_state_and_nothing_is_made_twice(seeded: None) -> None:
+    counts = job_counts.of(COMMAND, SLUG)
+    empty = {state for state, number in counts.by_state.items() if not number}
+    assert empty <= {JobState.PROCESSING}, "which is the live fleet's part"
+    assert counts.trashed
+    people, programs = Membership.objects.count(), Token.objects.count()
+    demo.seed(PAST)
+    assert job_counts.of(COMMAND, SLUG) == counts
+    assert (Membership.objects.count(), Token.objects.count()) == (people, programs)
+
+
+def test_the_past_lies_in_the_past_and_is_in_order(seeded: None) -> None:
+    oldest = jobs.find(COMMAND, SLUG, JobFilter(statuses=[JobState.COMPLETED]), "created_at", limit=1).jobs[0]
+    newest = jobs.find(COMMAND, SLUG, JobFilter(), "-created_at", limit=1).jobs[0]
+    assert newest.created_at - oldest.created_at > PAST / 2
+    assert oldest.id < newest.id
+    story = [event.at for _, event in events.of(COMMAND, SLUG, oldest.id).lines]
+    assert len(story) >= 3
+    assert story == sorted(story)
+    assert logs.read(COMMAND, SLUG, oldest.id, LogFilter()).end > 0
+
+
+def test_what_is_rare_is_there(seeded: None) -> None:
+    assert [pause.content_type for pause in pauses.of(COMMAND, SLUG)] == ["image/heic"]
+    assert any(state.is_safe_to_stop for state in workers.of(COMMAND, SLUG).workers)
+    (long,) = jobs.find(COMMAND, SLUG, JobFilter(content_type="application/x-tar")).jobs
+    assert logs.tail(COMMAND, SLUG, long.id, LogFilter()).end == demo.LONG_LOG
+    (unserved,) = jobs.find(COMMAND, SLUG, JobFilter([JobState.PENDING], text="site-visit-0001.mp4")).jobs
+    assert [reason.code for reason in waiting.why(COMMAND, SLUG, unserved.id).reasons] == [WaitingCode.NO_WORKER]
+    everything = jobs.find(COMMAND, SLUG, JobFilter(text="onerror"), limit=200).jobs
+    assert everything, "names or errors that try to be more than text"
+
+
+def test_the_fleet_brings_work_through_every_end(seeded: None, clock: Clock) -> None:
+    """Fifteen minutes of it, by the clock of a store that the test moves."""
+    with configured.using(configured.open_backend("file", clock=clock)) as store:
+        before = job_counts.of(COMMAND, SLUG)
+        fleet = Fleet(SLUG, demo.crew(), Random(3))
+        end = clock.now.timestamp() + 900
+        seen: set[JobState] = set()
+        while clock.now.timestamp() < end:
+            fleet.step()
+            seen |= {state for state, number in job_counts.of(COMMAND, SLUG).by_state.items() if number}
+            clock.advance(seconds=max(fleet.rest().total_seconds(), 0.1))
+        after = job_counts.of(COMMAND, SLUG)
+        held = jobs.find(COMMAND, SLUG, JobFilter([JobState.PROCESSING])).jobs
+        fleet.stop()
+        left = [
+            job
+            for job in jobs.find(COMMAND, SLUG, JobFilter([JobState.PROCESSING])).jobs
+            if job.worker_id != "jonas-laptop"
+        ]
+        store.close()
+    assert seen == set(JobState)
+    assert after.matching([JobState.COMPLETED]) > before.matching([JobState.COMPLETED]) + 40
+    assert after.matching([JobState.FAILED]) > before.matching([JobState.FAILED])
+    assert held
+    assert left == [], "what was held is given back; a closed laptop's job waits for its lease"
+
+
+def test_a_worker_of_the_fleet_stops_where_an_operator_wants_it(seeded: None, clock: Clock) -> None:
+    with configured.using(configured.open_backend("file", clock=clock)) as store:
+        fleet = Fleet(SLUG, demo.crew(), Random(5))
+        while not (running := jobs.find(COMMAND, SLUG, JobFilter([JobState.PROCESSING], worker_id="gpu-a100")).jobs):
+            clock.advance(seconds=1)
+            fleet.step()
+        jobs.cancel(COMMAND, SLUG, running[0].id, "wrong file")
+        for _ in range(40):
+            clock.advance(seconds=1)
+            fleet.step()
+        assert jobs.get(COMMAND, SLUG, running[0].id).status in (JobState.CANCELLED, JobState.COMPLETED)
+        store.close()
+
+
+def test_the_fleet_of_a_deleted_project_is_told_so_and_a_revoked_token_is_made_anew(seeded: None) -> None:
+    Token.objects.filter(name=demo.WORKER).delete()
+    assert demo.crew().worker.name == demo.WORKER
+    projects.delete(COMMAND, SLUG, SLUG)
+    with pytest.raises(NotFoundError):
+        demo.fleet()
+
+
+def test_records_in_memory_are_refused_since_the_fleet_would_not_see_them(settings: Settings) -> None:
+    settings.RECORD_STORE = {"backend": "memory", "options": {}}
+    with pytest.raises(ConflictError, match="HOLDFAST_RECORD_STORE"):
+        demo.require_lasting_records()
