@@ -180,7 +180,8 @@ def _made(records: SegmentRecords, text: str, number: int, at: Any) -> Segment:
 
 
 def _loading(name: str, size: int, records: SegmentRecords, as_json: bool) -> Iterator[str]:
-    cold, warm = [], []
+    cold: list[float] = []
+    warm: list[float] = []
     for _ in range(7):
         first = next(iter(records.walk({"tier": Tier.ACTIVE.value}, "touched_at")))
         records.change(first.id, lambda one, now: None if one.pinned else _touched(one, now))

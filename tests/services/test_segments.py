@@ -1,5 +1,7 @@
 """Segments: stored once, loaded within a budget, stashed and fetched back, changed, thrown away, and their past."""
 
+from typing import Any
+
 import pytest
 
 from jobs_app.domain.access import COMMAND, Role
@@ -220,7 +222,7 @@ def test_who_may_only_look_changes_nothing(project: Project) -> None:
     ],
 )
 def test_what_cannot_be_a_segment_is_refused_with_its_place(
-    project: Project, fields: dict[str, str], place: str
+    project: Project, fields: dict[str, Any], place: str
 ) -> None:
     with pytest.raises(InvalidError) as caught:
         make_segment(project, **fields)
