@@ -80,6 +80,21 @@ class InvalidQueryError(RefusedError):
         super().__init__(detail, position=position, length=length, suggestion=suggestion, errors=errors)
 
 
+class ContentTooLargeError(RefusedError):
+    """More than there is room for; a smaller one would be taken."""
+
+    code = "content_too_large"
+
+
+class RangeNotSatisfiableError(RefusedError):
+    """The file ends before the range begins."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The file has {size} bytes.", size=size)
+
+
 class RateLimitedError(RefusedError):
     code = "rate_limited"
 

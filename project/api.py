@@ -12,21 +12,28 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
 from jobs_app.api import (
+    artifacts,
     audit,
     claims,
+    documents,
     failures,
+    files,
     job_actions,
+    job_files,
     job_finding,
     job_statistics,
     jobs,
     logs,
     maintenance,
     me,
+    outbox,
     projects,
     quarantine,
     records,
+    runs,
     saved_views,
     segments,
+    storages,
     tokens,
     workers,
 )
@@ -66,9 +73,15 @@ api = StrictApi(
     openapi_url="/openapi.json",
     docs_url="/docs",
 )
-# Fixed words come before ids: `jobs/export` is no job.
-JOB_MODULES = (claims, job_actions, failures, job_finding, job_statistics, jobs, logs, saved_views, workers)
-for module in (me, projects, tokens, audit, *JOB_MODULES, segments, records, maintenance, quarantine):
+# Within a group fixed words come before ids: `jobs/export` is no job.
+for module in (
+    *(me, projects, tokens, audit),
+    *(claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers),
+    *(storages, files, outbox),
+    *(runs, documents, artifacts),
+    *(segments, records),
+    *(maintenance, quarantine),
+):
     api.add_router("", module.router)
 
 

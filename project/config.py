@@ -130,6 +130,36 @@ class Config(BaseSettings):
     github_base_path: str = _variable(
         "GITHUB_BASE_PATH", default="", description="Folder in the repository under which everything is kept."
     )
+    object_service: Literal["s3", "gcs", "azure"] = _variable(
+        "OBJECT_SERVICE",
+        default="s3",
+        description="What the object storage speaks: `s3`, `gcs` (Google Cloud Storage) or `azure` (Blob Storage).",
+    )
+    object_bucket: str | None = _variable(
+        "OBJECT_BUCKET", default=None, description="Bucket of the object storage; for Azure the container."
+    )
+    object_prefix: str = _variable(
+        "OBJECT_PREFIX", default="", description="Folder in the bucket under which everything is kept."
+    )
+    object_endpoint: str | None = _variable(
+        "OBJECT_ENDPOINT",
+        default=None,
+        description="Address of the object storage where it is not the cloud's own, e.g. `https://minio.example.org`.",
+    )
+    object_region: str | None = _variable(
+        "OBJECT_REGION", default=None, description="Region of an S3 bucket; default `us-east-1`."
+    )
+    object_access_key: SecretStr | None = _variable(
+        "OBJECT_ACCESS_KEY",
+        default=None,
+        description="Access key of S3, or the name of the storage account of Azure. Secret. "
+        "Without keys those of the machine are used.",
+    )
+    object_secret_key: SecretStr | None = _variable(
+        "OBJECT_SECRET_KEY",
+        default=None,
+        description="Secret key of S3, key of the Azure account, or key of a Google service account as JSON. Secret.",
+    )
     storages: dict[str, StorageOptions] = _variable(
         "STORAGES",
         default={},
@@ -155,6 +185,9 @@ class Config(BaseSettings):
         "SEGMENTS_IDLE_DAYS",
         default=7,
         description="After how many days without a touch an active segment is stashed; 0 never does it.",
+    )
+    workspace_megabytes: int = _variable(
+        "WORKSPACE_MEGABYTES", default=5120, description="How many megabytes the files of one job may have together."
     )
     secret_key: SecretStr | None = _variable(
         "SECRET_KEY",
@@ -215,6 +248,11 @@ class Config(BaseSettings):
     @classmethod
     def _read_words(cls, value: Any) -> Any:
         return config_rules.words(value) if isinstance(value, str) else value
+
+    @field_validator("workspace_megabytes", mode="before")
+    @classmethod
+    def _check_workspace(cls, value: Any) -> int:
+        return config_rules.whole_number(value, 1, 1024 * 1024)
 
     @field_validator("poison_limit", mode="before")
     @classmethod
@@ -294,6 +332,45 @@ class Config(BaseSettings):
             config_rules.repository(value)
         return value
 
+    @field_validator("object_access_key")
+    @classmethod
+    def _check_access_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            config_rules.access_key(value.get_secret_value())
+        return value
+
+    @field_validator("object_secret_key")
+    @classmethod
+    def _check_object_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            config_rules.secret_of_a_bucket(value.get_secret_value())
+        return value
+
+    @field_validator("object_bucket")
+    @classmethod
+    def _check_bucket(cls, value: str | None) -> str | None:
+        if value:
+            config_rules.bucket(value)
+        return value
+
+    @field_validator("object_prefix")
+    @classmethod
+    def _check_prefix(cls, value: str) -> str:
+        config_rules.folder_in_a_bucket(value)
+        return value
+
+    @field_validator("object_endpoint")
+    @classmethod
+    def _check_object_endpoint(cls, value: str | None) -> str | None:
+        return config_rules.endpoint(value) if value else None
+
+    @field_validator("object_region")
+    @classmethod
+    def _check_region(cls, value: str | None) -> str | None:
+        if value:
+            config_rules.region(value)
+        return value
+
     @field_validator("github_branch")
     @classmethod
     def _check_branch(cls, value: str) -> str:
@@ -330,8 +407,8 @@ class Config(BaseSettings):
                 "HOLDFAST_STORAGES gives `default` another provider than "
                 f"HOLDFAST_STORAGE_PROVIDER={self.storage_provider}"
             )
-        if self.storage_provider == "object" and not default:
-            raise ValueError('HOLDFAST_STORAGE_PROVIDER=object needs its options under "default" in HOLDFAST_STORAGES')
+        if self.storage_provider == "object" and not (self.object_bucket or (default and default.get("bucket"))):
+            raise ValueError("HOLDFAST_STORAGE_PROVIDER=object needs HOLDFAST_OBJECT_BUCKET")
         if self.storage_provider == "github" and not (self.github_repo and self.github_token):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=github needs HOLDFAST_GITHUB_REPO and HOLDFAST_GITHUB_TOKEN")
         if "*" in self.allowed_hosts and not self.debug:
@@ -406,6 +483,16 @@ class Config(BaseSettings):
                 "token": self.github_token.get_secret_value() if self.github_token else None,
                 "api_url": self.github_api_url,
                 "base_path": self.github_base_path,
+            }
+        if self.storage_provider == "object":
+            return {
+                "service": self.object_service,
+                "bucket": self.object_bucket or "",
+                "prefix": self.object_prefix,
+                "endpoint": self.object_endpoint,
+                "region": self.object_region,
+                "access_key": self.object_access_key.get_secret_value() if self.object_access_key else None,
+                "secret_key": self.object_secret_key.get_secret_value() if self.object_secret_key else None,
             }
         return {}
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from storage_app.providers.object import addresses
+
 SAMPLE_SECRETS = ("change-me", "changeme", "secret", "insecure", "django-insecure")
 SHORTEST_SECRET = 50
 PROVIDERS = ("local", "memory", "github", "object")
-NEEDED_OPTIONS = {"local": "root_path", "github": "repository"}
+NEEDED_OPTIONS = {"local": "root_path", "github": "repository", "object": "bucket"}
 HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]")
 AUTHORITY = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\])(?::[0-9]{1,5})?")
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100}")
@@ -120,6 +122,38 @@ def branch(value: str) -> None:
 def folder_in_a_repository(value: str) -> None:
     if "\\" in value or any(part in ("", ".", "..", ".git") for part in value.split("/")):
         raise ValueError("must be a folder in the repository such as data/holdfast")
+
+
+def bucket(value: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", value):
+        raise ValueError("is not a name that a bucket can have")
+
+
+def access_key(value: str) -> None:
+    if not re.fullmatch(r"[\x21-\x7e]{3,256}", value):
+        raise ValueError("must be 3 or more letters, digits and signs, without spaces")
+
+
+def secret_of_a_bucket(value: str) -> None:
+    """A service account's key is JSON, with spaces in it."""
+    if not re.fullmatch(r"[\x20-\x7e\t\r\n]{8,}", value):
+        raise ValueError("must be 8 or more letters, digits and signs")
+
+
+def folder_in_a_bucket(value: str) -> None:
+    if value and ("\\" in value or any(part in ("", ".", "..") for part in value.split("/"))):
+        raise ValueError("must be a folder in the bucket such as data/holdfast")
+
+
+def endpoint(value: str) -> str:
+    web_address(value)
+    addresses.check_endpoint(value)
+    return value.rstrip("/")
+
+
+def region(value: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", value):
+        raise ValueError("is not the name of a region such as eu-central-1")
 
 
 def network(value: str) -> None:

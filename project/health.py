@@ -10,9 +10,9 @@ from django.views.decorators.http import require_safe
 
 from jobs_app.domain.access import Scope
 from jobs_app.errors import PermissionDeniedError, UnauthenticatedError
-from jobs_app.services import access, consumers, health, maintenance, tokens
+from jobs_app.services import access, consumers, health, maintenance, storages, tokens
 from jobs_app.services.health import Report
-from project import metrics, problems
+from project import metrics, problems, storage_metrics
 from project.metrics import Sample
 
 log = logging.getLogger("holdfast.health")
@@ -58,7 +58,8 @@ def queue() -> Report:
 def wire() -> None:
     """Called once, when the app is ready: the consumer asks after the queue too, and never loads a URL."""
     health.NEEDED.append(queue)
-    metrics.GAUGES.append(_gauges)
+    health.NEEDED.append(storages.report)
+    metrics.GAUGES.extend((_gauges, storage_metrics.gauges))
 
 
 def _require_reader(request: HttpRequest) -> None:

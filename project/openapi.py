@@ -8,9 +8,11 @@ from project import problems
 
 Schema = dict[str, Any]
 
+SAFE = frozenset({"get", "head"})
 UNSAFE = frozenset({"post", "put", "patch", "delete"})
 ALWAYS = frozenset({400, 401, 422, 431, 500, 503})
 WITH_BODY = frozenset({408, 413, 415})
+WITH_A_TAG = frozenset({200, 201, 202, 206, 304})
 
 
 def _header(description: str, kind: str = "string", *, required: bool = True) -> Schema:
@@ -49,7 +51,7 @@ def _complete(path: str, method: str, operation: Schema) -> None:
     versioned, conditional = operation.pop("x-versioned", False), operation.pop("x-conditional", False)
     parameters, responses = operation["parameters"], operation["responses"]
     if conditional or (versioned and method != "post"):
-        parameters.append(IF_NONE_MATCH if method == "get" else IF_MATCH)
+        parameters.append(IF_NONE_MATCH if method in SAFE else IF_MATCH)
     names = {parameter["name"] for parameter in parameters}
     for status in _statuses(path, method, operation, names):
         responses.setdefault(status, _problem(status))
@@ -65,7 +67,7 @@ def _statuses(path: str, method: str, operation: Schema, parameters: set[str]) -
     if method in UNSAFE:
         statuses |= {403, 507}
     if "requestBody" in operation:
-        statuses |= WITH_BODY
+        statuses |= WITH_BODY if "application/json" in operation["requestBody"]["content"] else {408, 413}
     if "If-Match" in parameters:
         statuses |= {412}
     if "Idempotency-Key" in parameters:
@@ -81,7 +83,7 @@ def _headers(status: int, parameters: set[str], versioned: bool) -> dict[str, Sc
         headers["Retry-After"] = RETRY_AFTER
     if status == HTTPStatus.CREATED:
         headers["Location"] = LOCATION
-    if versioned and status in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED, HTTPStatus.NOT_MODIFIED):
+    if versioned and status in WITH_A_TAG:
         headers["ETag"] = ETAG
     if "Idempotency-Key" in parameters and status < HTTPStatus.MULTIPLE_CHOICES:
         headers["Idempotent-Replayed"] = REPLAYED

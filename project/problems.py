@@ -8,7 +8,8 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from project import faults
+from project import faults, storage_faults
+from storage_app.providers.errors import StorageError
 
 log = logging.getLogger("holdfast.errors")
 PROBLEM_JSON = "application/problem+json"
@@ -89,6 +90,8 @@ def response(code: str, detail: str, **extra: Any) -> HttpResponse:
         answer["WWW-Authenticate"] = 'Bearer realm="holdfast"'
     if answer.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         answer["Retry-After"] = str(extra.get("retry_after", RETRY_AFTER_SECONDS))
+    if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and "size" in extra:
+        answer["Content-Range"] = f"bytes */{extra['size']}"
     return answer
 
 
@@ -112,6 +115,8 @@ def of(error: BaseException) -> tuple[str, str, dict[str, Any]] | None:
     if fault := faults.of(error):
         log.error("%s", fault[1], exc_info=error)
         return (*fault, {})
+    if isinstance(error, StorageError):
+        return storage_faults.of(error)
     code = getattr(error, "code", None)
     if not isinstance(code, str) or code not in PROBLEMS:
         return None

@@ -20,6 +20,7 @@ except (config.ConfigurationError, ValueError, OSError) as error:
     raise SystemExit(2) from None
 
 ROOT = config.ROOT
+CONFIG_NAMES = config.KNOWN  # of variables, some of which hold secrets
 DEBUG = CONFIG.debug
 SECRET_KEY_FALLBACKS = [key.get_secret_value() for key in CONFIG.secret_key_fallbacks]
 ALLOWED_HOSTS = CONFIG.hosts
@@ -154,5 +155,7 @@ except (sqlite3.Error, OSError) as error:
 BODY_LIMIT = 10 * 1024 * 1024
 BODY_LIMITS = {
     r"/api/v1/projects/[^/]+/(storages|jobs)/[^/]+/files/": 1024 * 1024 * 1024,
+    # the form without scripts; with them each file goes to the API
+    r"/p/[^/]+/documents/[^/]+/upload/": 100 * 1024 * 1024,
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT

@@ -12,7 +12,7 @@ import atexit
 import os
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -29,6 +29,14 @@ Work = Callable[[Storages], Awaitable[T]]
 SETTING: Final = "FILE_STORAGES"
 
 
+class Defined(NamedTuple):
+    """`project` is the one it belongs to; None: all share it."""
+
+    alias: str
+    provider: str
+    project: str | None
+
+
 def run(work: Work[T]) -> T:
     """For sync code, in any thread but the loop's own."""
     return _process.loop.run(_process.done(work))
@@ -39,9 +47,26 @@ async def arun(work: Work[T]) -> T:
     return await _process.loop.arun(_process.done(work))
 
 
+def defined(project: str | None = None) -> list[Defined]:
+    """Every storage by its alias, or those that the project may use; nothing is opened."""
+    storages = Storages(getattr(settings, SETTING))
+    aliases = storages.aliases(project)
+    return [Defined(alias, storages.provider_name(alias), storages.owner(alias)) for alias in aliases]
+
+
 def health(timeout: float = 10.0) -> dict[str, StorageHealth]:
     """Of every storage, by alias; one that does not answer in time, or cannot be opened, is not healthy."""
     return run(lambda storages: _health(storages, timeout))
+
+
+async def health_of(storages: Storages, alias: str, timeout: float) -> StorageHealth:
+    """Of one, for whoever is on the storages' loop already; never an error."""
+    try:
+        return await asyncio.wait_for(storages.get(alias).health_check(), timeout)
+    except TimeoutError:
+        return StorageHealth(False, f"The storage did not answer within {timeout:g} seconds.")
+    except StorageError as error:
+        return StorageHealth(False, error.message, {"code": str(error.code)})
 
 
 def pieces_of(stream: StorageStream) -> Iterator[bytes]:
@@ -108,17 +133,8 @@ class _Process:
 
 async def _health(storages: Storages, timeout: float) -> dict[str, StorageHealth]:
     aliases = storages.aliases()
-    found = await asyncio.gather(*(_health_of(storages, alias, timeout) for alias in aliases))
+    found = await asyncio.gather(*(health_of(storages, alias, timeout) for alias in aliases))
     return dict(zip(aliases, found, strict=True))
-
-
-async def _health_of(storages: Storages, alias: str, timeout: float) -> StorageHealth:
-    try:
-        return await asyncio.wait_for(storages.get(alias).health_check(), timeout)
-    except TimeoutError:
-        return StorageHealth(False, f"The storage did not answer within {timeout:g} seconds.")
-    except StorageError as error:
-        return StorageHealth(False, error.message, {"code": str(error.code)})
 
 
 async def _closed(storages: Storages | None) -> None:

@@ -1,12 +1,29 @@
 """The tables behind the database record store that all collections share; declared collections have their own
 (`records/database/tables.py`). Statements on the paths that matter are written by hand and read these columns.
+Those of the outbox stand beside what uses them, in `outbox/tables.py`.
 """
 
 from typing import ClassVar
 
 from django.db import models
 
+from storage_app.outbox.tables import OutboxLine, PendingChange, SentBatch
 from storage_app.records.database.columns import CodePointTextField
+
+__all__ = [
+    "FreeRecord",
+    "OutboxLine",
+    "PendingChange",
+    "RecordCount",
+    "RecordEntry",
+    "RecordQuarantine",
+    "RecordSequence",
+    "RecordStream",
+    "RecordTally",
+    "RecordWords",
+    "SentBatch",
+    "StorageCheck",
+]
 
 
 class FreeRecord(models.Model):
@@ -111,9 +128,9 @@ class RecordCount(models.Model):
         return f"{self.collection}/{self.counter}/{self.value}"
 
 
-class RecordText(models.Model):
-    """The full text of a record as search engines get it. The word index beside it is made by hand, for each database
-    its own (`records/database/full_texts.py`).
+class RecordWords(models.Model):
+    """The words of a record as search engines get them. The index beside it is made by hand, for each database
+    its own (`records/database/words.py`).
     """
 
     number = models.BigAutoField(primary_key=True)
@@ -129,11 +146,11 @@ class RecordText(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["project", "collection", "record"], name="record_text_record")
+            models.UniqueConstraint(fields=["project", "collection", "record"], name="record_words_record")
         ]
         indexes: ClassVar = [
-            models.Index(fields=["project", "collection", "-newest", "record"], name="record_text_newest"),
-            models.Index(fields=["project", "collection", "length"], name="record_text_length"),
+            models.Index(fields=["project", "collection", "-newest", "record"], name="record_words_newest"),
+            models.Index(fields=["project", "collection", "length"], name="record_words_length"),
         ]
 
     def __str__(self) -> str:
@@ -158,3 +175,17 @@ class RecordQuarantine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.collection}/{self.record}"
+
+
+class StorageCheck(models.Model):
+    """How a storage was when it was last asked; `since` is when it began to be so."""
+
+    alias = models.CharField(max_length=64, primary_key=True)
+    healthy = models.BooleanField()
+    message = models.TextField(blank=True)
+    details = models.JSONField(default=dict)
+    checked_at = models.DateTimeField()
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.alias}: {'healthy' if self.healthy else self.message}"

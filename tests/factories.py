@@ -14,15 +14,33 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import Failure
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_job import NewJob
+from jobs_app.domain.new_run import NewRun
 from jobs_app.domain.new_segment import NewSegment
 from jobs_app.domain.operation import Action, Deed
 from jobs_app.domain.segment import Segment
 from jobs_app.models import Membership, Project
-from jobs_app.services import access, claims, job_actions, jobs, operations, pauses, saved_views, segments, tokens
+from jobs_app.services import (
+    access,
+    artifacts,
+    claims,
+    documents,
+    files,
+    job_actions,
+    jobs,
+    operations,
+    outbox,
+    pauses,
+    runs,
+    saved_views,
+    segments,
+    tokens,
+)
+from jobs_app.services.artifacts import NewArtifact
 from jobs_app.services.claims import Claimed, ClaimRequest
 from jobs_app.services.job_actions import Choice
 from jobs_app.services.saved_views import ViewContent
 from jobs_app.stores.job_records import JobRecords
+from storage_app import file_storages
 from storage_app.records.configured import record_store
 
 PASSWORD = "correct horse battery"
@@ -90,6 +108,50 @@ def job_in(project: Project, state: JobState, **fields: Any) -> Job:
 
             return records.change(job.id, end)
     return claimed.job
+
+
+def file_cast(project: Project) -> dict[str, str]:
+    """The ids of a change for everything that can be done to one; and files to read. The storage keeps versions."""
+    slug = project.slug
+    files.write(COMMAND, slug, "default", "a.txt", b"0123456789")
+    files.write(COMMAND, slug, "default", "picture.png", b"\x89PNG\r\n\x1a\n")
+    expected = files.info(COMMAND, slug, "default", "a.txt").sha
+    files.write(COMMAND, slug, "default", "a.txt", b"refused", expected_sha=expected, deferred=True)
+    file_storages.run(lambda storages: storages.for_project("default", slug).write_file("a.txt", b"theirs", "Theirs"))
+    outbox.flush(COMMAND, slug, "default")
+    files.write(COMMAND, slug, "default", "b.txt", b"sent", deferred=True)
+    outbox.flush(COMMAND, slug, "default")
+    files.write(COMMAND, slug, "default", "c.txt", b"waits", deferred=True)
+    parked, waiting = outbox.pending(COMMAND, slug, "default")
+    assert (parked.state, waiting.state) == ("parked", "waiting")
+    return {"parked": str(parked.pk), "waiting": str(waiting.pk)}
+
+
+def run_cast(project: Project) -> dict[str, str]:
+    """The ids of a run for everything that can be done to one. Nothing else may be due in the project."""
+    slug = project.slug
+    files.write(COMMAND, slug, "default", "docs/a.md", b"# A")
+    files.write(COMMAND, slug, "default", "docs/b.md", b"# B")
+
+    def draft() -> tuple[str, str]:
+        id = runs.create(COMMAND, slug, NewRun(name="Outlines", content_type="outline")).run.id
+        return id, documents.attach(COMMAND, slug, id, "default", "docs/a.md")[0].id
+
+    run_id, document_id = draft()
+    running, worked_on = draft()
+    runs.start(COMMAND, slug, running, force=True)
+    claimed = claim_job(project, content_types=["outline"])
+    assert claimed.job.document_id == worked_on
+    new = NewArtifact(worked_on, "out/a.json", b"{}", claimed.job.id)
+    (artifact,) = artifacts.write(COMMAND, slug, running, [new]).artifacts
+    return {
+        "drafted": run_id,
+        "attached": document_id,
+        "running": running,
+        "working": worked_on,
+        "run_job": claimed.job.id,
+        "made": artifact.id,
+    }
 
 
 def job_cast(project: Project) -> dict[str, str]:

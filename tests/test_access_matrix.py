@@ -13,13 +13,14 @@ from django.contrib.auth.models import User
 from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLResolver, get_resolver
+from pytest_django import Settings
 
 from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
-from jobs_app.services import free_records, logins, people, tokens
+from jobs_app.services import free_records, logins, people, tokens, workspaces
 from storage_app.records.base import RecordStore
-from tests.factories import job_cast, make_person, make_project, make_token, segment_cast
+from tests.factories import file_cast, job_cast, make_person, make_project, make_token, run_cast, segment_cast
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +30,7 @@ HIDDEN = "hidden"  # as SERVER, and nobody else is told that it exists
 PERSON = "person"  # anybody who is logged in
 TOKEN_HOLDER = "anybody with a login or token"
 EVERYBODY = "everybody"
+WORK_OR_WRITE = "work or write"  # either scope is enough
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,25 @@ class Route:
         return self.path.startswith("api/")
 
 
-QUERIES = {"DELETE /api/v1/projects/<p>": "?confirm=alpha", "GET /live/": "?topics=/maintenance"}
-QUERIES["GET /api/v1/projects/<p>/segments/load"] = "?token_budget=9"
+QUERIES = {
+    "DELETE /api/v1/projects/<p>": "?confirm=alpha",
+    "GET /api/v1/projects/<p>/segments/load": "?token_budget=9",
+    "GET /live/": "?topics=/maintenance",
+    "GET /p/<slug:slug>/documents/<slug:storage>/file/": "?path=a.txt",
+    "GET /p/<slug:slug>/documents/<slug:storage>/image/": "?path=picture.png",
+    "POST /p/<slug:slug>/documents/<slug:storage>/edit/": "?path=new.txt",
+}
 V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
 JOBS = f"{PROJECT}/jobs"
+STORAGE = f"{PROJECT}/storages/<s>"
 SEGMENTS = f"{PROJECT}/segments"
 RECORDS = f"{PROJECT}/records"
 PAGE = "p/<slug:slug>/"
+FILES = f"{PAGE}documents/<slug:storage>/"
 LEASE = "the token of the one lease"
+RUNS = f"{PROJECT}/runs"
+RUN_DOCUMENT = f"{RUNS}/<id>/documents/<doc>"
 ROUTES = [
     Route("GET", f"{V1}/me", TOKEN_HOLDER),
     Route("GET", f"{V1}/projects", TOKEN_HOLDER),
@@ -111,6 +123,11 @@ ROUTES = [
     Route("GET", f"{PROJECT}/views/<id>", READ),
     Route("PUT", f"{PROJECT}/views/<id>", WRITE, {"name": "ours", "shared": True}),
     Route("DELETE", f"{PROJECT}/views/<id>", WRITE),
+    Route("GET", f"{JOBS}/<id>/files", READ),
+    Route("GET", f"{JOBS}/<id>/files/<path:path>", READ),
+    Route("HEAD", f"{JOBS}/<id>/files/<path:path>", READ),
+    Route("PUT", f"{JOBS}/<id>/files/<path:path>", WRITE),
+    Route("DELETE", f"{JOBS}/<id>/files/<path:path>", WRITE),
     Route("GET", f"{PROJECT}/trash", READ),
     Route("POST", f"{PROJECT}/trash/<id>/restore", WRITE),
     Route("DELETE", f"{PROJECT}/trash/<id>", WRITE),
@@ -122,6 +139,46 @@ ROUTES = [
     Route("GET", f"{PROJECT}/pauses", READ),
     Route("POST", f"{PROJECT}/pauses", WRITE, {"reason": "x"}),
     Route("DELETE", f"{PROJECT}/pauses", WRITE),
+    Route("GET", f"{V1}/storages", TOKEN_HOLDER),
+    Route("GET", f"{PROJECT}/storages", READ),
+    Route("POST", f"{STORAGE}/test", WRITE),
+    Route("GET", f"{STORAGE}/files", READ),
+    Route("GET", f"{STORAGE}/files/<path:path>", READ),
+    Route("HEAD", f"{STORAGE}/files/<path:path>", READ),
+    Route("PUT", f"{STORAGE}/files/<path:path>", WRITE),
+    Route("DELETE", f"{STORAGE}/files/<path:path>", WRITE),
+    Route("POST", f"{STORAGE}/batch", WRITE, {"deletes": ["a.txt"]}),
+    Route("GET", f"{STORAGE}/versions/<path:path>", READ),
+    Route("GET", f"{STORAGE}/pending", READ),
+    Route("GET", f"{STORAGE}/pending/sent", READ),
+    Route("POST", f"{STORAGE}/pending/flush", WRITE),
+    Route("GET", f"{STORAGE}/pending/<id>", READ),
+    Route("POST", f"{STORAGE}/pending/<id>", WRITE),
+    Route("DELETE", f"{STORAGE}/pending/<id>", WRITE),
+    Route("GET", RUNS, READ),
+    Route("POST", RUNS, WRITE, {"name": "x"}),
+    Route("GET", f"{RUNS}/<id>", READ),
+    Route("PATCH", f"{RUNS}/<id>", WRITE, {"name": "x"}),
+    Route("DELETE", f"{RUNS}/<id>", WRITE),
+    Route("POST", f"{RUNS}/<id>/start", WRITE, {}),
+    Route("POST", f"{RUNS}/<id>/cancel", WRITE, {}),
+    Route("POST", f"{RUNS}/<id>/retry-failed", WRITE, {}),
+    Route("POST", f"{RUNS}/<id>/clone", WRITE, {}),
+    Route("GET", f"{RUNS}/<id>/documents", READ),
+    Route("POST", f"{RUNS}/<id>/documents", WRITE, {"filename": "n.md", "content": "n"}),
+    Route("GET", RUN_DOCUMENT, READ),
+    Route("DELETE", RUN_DOCUMENT, WRITE),
+    Route("GET", f"{RUN_DOCUMENT}/content", READ),
+    Route("GET", f"{RUNS}/<id>/artifacts", READ),
+    Route(
+        "POST",
+        f"{RUNS}/<id>/artifacts",
+        WORK_OR_WRITE,
+        {"document_id": "WORKING", "job_id": "RUN_JOB", "path": "out/b.json", "content": "{}"},
+    ),
+    Route("GET", f"{PROJECT}/artifacts", READ),
+    Route("GET", f"{PROJECT}/artifacts/<id>", READ),
+    Route("GET", f"{PROJECT}/artifacts/<id>/content", READ),
     Route("POST", SEGMENTS, WRITE, {"text": "x"}),
     Route("GET", SEGMENTS, READ),
     Route("POST", f"{SEGMENTS}/batch", WRITE, {"segments": [{"text": "x"}]}),
@@ -212,6 +269,28 @@ ROUTES = [
     Route("GET", f"{PAGE}pauses/", READ),
     Route("POST", f"{PAGE}pauses/", WRITE, {"reason": "a new disk"}),
     Route("POST", f"{PAGE}pauses/resume/", WRITE, {"content_type": "pdf"}),
+    Route("GET", f"{PAGE}documents/", READ),
+    Route("GET", FILES, READ),
+    Route("GET", f"{FILES}file/", READ),
+    Route("GET", f"{FILES}image/", READ),
+    Route("GET", f"{FILES}new/", WRITE),
+    Route("POST", f"{FILES}edit/", WRITE, {"text": "x"}),
+    Route("POST", f"{FILES}upload/", WRITE),
+    Route("POST", f"{FILES}delete/", WRITE, {"path": "a.txt"}),
+    Route("POST", f"{FILES}rename/", WRITE, {"path": "a.txt", "to": "d.txt"}),
+    Route("GET", f"{FILES}outbox/", READ),
+    Route("POST", f"{FILES}outbox/flush/", WRITE),
+    Route("POST", f"{FILES}outbox/<int:id>/retry/", WRITE),
+    Route("POST", f"{FILES}outbox/<int:id>/discard/", WRITE),
+    Route("GET", f"{PAGE}runs/", READ),
+    Route("GET", f"{PAGE}runs/new/", WRITE),
+    Route("GET", f"{PAGE}runs/<run_id>/", READ),
+    Route("POST", f"{PAGE}runs/<run_id>/act/", WRITE, {"action": "clone"}),
+    Route("POST", f"{PAGE}runs/<run_id>/attach/", WRITE, {"storage": "default", "files": "docs/*"}),
+    Route("POST", f"{PAGE}runs/<run_id>/upload/", WRITE),
+    Route("GET", f"{PAGE}runs/<run_id>/documents/<document_id>/", READ),
+    Route("GET", f"{PAGE}runs/<run_id>/documents/<document_id>/compare/", READ),
+    Route("POST", f"{PAGE}runs/<run_id>/documents/<document_id>/detach/", WRITE),
     Route("GET", f"{PAGE}segments/", READ),
     Route("POST", f"{PAGE}segments/act/", WRITE, {"action": "stash", "id": "nothing"}),
     Route("POST", f"{PAGE}segments/budget/", WRITE, {"budget": "0"}),
@@ -241,6 +320,7 @@ ROUTES = [
     Route("POST", f"{PAGE}settings/tokens/<int:token_id>/rotate/", ADMIN),
     Route("GET", f"{PAGE}settings/audit/", ADMIN),
     Route("GET", f"{PAGE}storages/", READ),
+    Route("POST", f"{PAGE}storages/<slug:storage>/test/", WRITE),
     Route("GET", f"{PAGE}storages/quarantine/", ADMIN),
     Route("POST", f"{PAGE}storages/quarantine/<name>/restore/", ADMIN, {"text": "{}"}),
     Route("POST", f"{PAGE}storages/quarantine/<name>/discard/", ADMIN),
@@ -271,14 +351,29 @@ class World:
     invitation: str
     set_aside: str
     jobs: dict[str, str]  # ids by what can be done to them
-    segments: dict[str, str]
+    changes: dict[str, str]  # likewise, of files
+    runs: dict[str, str]  # likewise, of runs
+    segments: dict[str, str]  # likewise, of segments
 
     def id_for(self, route: Route) -> str:
+        if "quarantine" in route.path:
+            return f"{self.project.slug}.{self.set_aside}"
+        if "pending" in route.path:
+            return self.changes["parked" if route.method == "POST" else "waiting"]
+        if f"{PROJECT}/artifacts/" in route.path:
+            return self.runs["made"]
+        if "/runs/" in route.path:
+            return self.runs["running" if route.method == "POST" and "artifacts" in route.path else "drafted"]
         if "/records/" in route.path:
             return "1"
         if "/segments/" in route.path:
             return self.segments["forgotten" if "trash" in route.path else "stored"]
         return self.job_for(route)
+
+    def body_for(self, route: Route) -> Any:
+        named = {name.upper(): id for name, id in self.runs.items()}
+        body = route.body
+        return {key: named.get(str(value), value) for key, value in body.items()} if isinstance(body, dict) else body
 
     def job_for(self, route: Route) -> str:
         verb = route.path.rpartition("/")[2]
@@ -294,8 +389,13 @@ class World:
 
 @pytest.fixture
 def world(
-    project: Project, other_project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    other_project: Project,
+    memory_store: RecordStore,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
 ) -> World:
+    settings.FILE_STORAGES = {"default": {"provider": "memory"}}
     monkeypatch.setattr(lease, "new_token", lambda: LEASE)
     member = make_person("eve", roles={project: Role.VIEWER})
     make_person("anna", roles={project: Role.ADMIN})
@@ -303,9 +403,13 @@ def world(
     _, invitation = people.invite(COMMAND, "newcomer")
     note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
+    runs = run_cast(project)
+    jobs = job_cast(project)
+    workspaces.write(COMMAND, project.slug, jobs["pending"], "a.txt", [b"x"], 1)
     free_records.create(COMMAND, project.slug, "tasks", {"a": 1})
     segments = segment_cast(project)
-    return World(project, other_project, member, token, invitation, set_aside, job_cast(project), segments)
+    files = file_cast(project)
+    return World(project, other_project, member, token, invitation, set_aside, jobs, files, runs, segments)
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:
@@ -328,7 +432,14 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<uid>": uid,
         "<token>": secret,
         "<slug:name>": "index",
-        "<id>": f"{world.project.slug}.{world.set_aside}" if "quarantine" in route.path else world.id_for(route),
+        "<path:path>": "a.txt",
+        "<s>": "default",
+        "<slug:storage>": "default",
+        "<int:id>": world.changes["parked"],
+        "<id>": world.id_for(route),
+        "<run_id>": world.runs["drafted"],
+        "<document_id>": world.runs["attached"],
+        "<doc>": world.runs["attached"],
         "<version>": "1",
         "<collection>": "tasks",
         "<segment_id>": world.segments["stored"],
@@ -341,10 +452,10 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
     return f"/{path}{QUERIES.get(name_of(route), '')}"
 
 
-def call(client: Client, route: Route, path: str, token: str | None = None) -> HttpResponseBase:
+def call(client: Client, route: Route, world: World, path: str, token: str | None = None) -> HttpResponseBase:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     if route.is_api:
-        body = json.dumps(route.body) if route.body is not None else ""
+        body = json.dumps(world.body_for(route)) if route.body is not None else ""
         response = client.generic(route.method, path, body, "application/json", headers=headers)
     else:
         response = (
@@ -371,8 +482,8 @@ def person(role: Role | None, world: World) -> tuple[Client, User]:
 @routes()
 def test_a_member_gets_in_where_the_role_reaches(route: Route, role: Role, world: World) -> None:
     client, user = person(role, world)
-    response = call(client, route, address(route, world, user))
-    allowed = route.needs in {PERSON, TOKEN_HOLDER, EVERYBODY} or route.needs in role.scopes
+    response = call(client, route, world, address(route, world, user))
+    allowed = route.needs in {PERSON, TOKEN_HOLDER, EVERYBODY} or set(route.needs.split(" or ")) & role.scopes
     if route.path == "metrics":
         assert response.status_code == 403
     elif allowed:
@@ -384,7 +495,7 @@ def test_a_member_gets_in_where_the_role_reaches(route: Route, role: Role, world
 @routes()
 def test_a_stranger_finds_nothing(route: Route, world: World) -> None:
     client, user = person(None, world)
-    response = call(client, route, address(route, world, user))
+    response = call(client, route, world, address(route, world, user))
     if route.in_project or route.needs == HIDDEN:
         assert response.status_code == 404
         assert world.project.name.encode() not in b"".join(response)
@@ -396,7 +507,7 @@ def test_a_stranger_finds_nothing(route: Route, world: World) -> None:
 
 @routes()
 def test_nobody_gets_in_without_a_login(route: Route, world: World) -> None:
-    response = call(Client(), route, address(route, world))
+    response = call(Client(), route, world, address(route, world))
     if route.path == "metrics" or (route.is_api and route.needs != EVERYBODY):
         assert response.status_code == 401
     elif route.needs == EVERYBODY:
@@ -410,14 +521,14 @@ def test_nobody_gets_in_without_a_login(route: Route, world: World) -> None:
 def test_those_who_run_the_server_get_in_everywhere(route: Route, world: World) -> None:
     client, user = Client(), make_person(runs_the_server=True)
     client.force_login(user)
-    assert let_in(call(client, route, address(route, world, user)))
+    assert let_in(call(client, route, world, address(route, world, user)))
 
 
 @pytest.mark.parametrize("scope", list(Scope))
 @routes(lambda route: route.is_api)
 def test_a_token_gets_in_where_its_scope_reaches(route: Route, scope: Scope, world: World) -> None:
-    response = call(Client(), route, address(route, world), make_token(world.project, scope))
-    if route.needs in {TOKEN_HOLDER, EVERYBODY, scope}:
+    response = call(Client(), route, world, address(route, world), make_token(world.project, scope))
+    if route.needs in {TOKEN_HOLDER, EVERYBODY} or scope in route.needs.split(" or "):
         assert let_in(response), response
     else:
         assert response.status_code == 403
@@ -425,13 +536,13 @@ def test_a_token_gets_in_where_its_scope_reaches(route: Route, scope: Scope, wor
 
 @routes(lambda route: route.is_api and route.in_project)
 def test_a_foreign_token_finds_nothing(route: Route, world: World) -> None:
-    response = call(Client(), route, address(route, world), make_token(world.foreign))
+    response = call(Client(), route, world, address(route, world), make_token(world.foreign))
     assert response.status_code == 404
 
 
 @routes(lambda route: not route.is_api and route.needs != EVERYBODY)
 def test_a_token_opens_no_page(route: Route, world: World) -> None:
-    response = call(Client(), route, address(route, world), make_token(make_project()))
+    response = call(Client(), route, world, address(route, world), make_token(make_project()))
     assert response.status_code == 302
 
 
@@ -445,7 +556,7 @@ def test_every_route_is_in_the_table() -> None:
 
 def test_every_method_of_the_api_is_in_the_table() -> None:
     served = {
-        f"{method.upper()} {path}".replace("{", "<").replace("}", ">")
+        f"{method.upper()} {path}".replace("{path}", "<path:path>").replace("{", "<").replace("}", ">")
         for path, operations in Client().get("/api/v1/openapi.json").json()["paths"].items()
         for method in operations
     }

@@ -32,7 +32,8 @@ RULES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("jobs_app.templatetags", (*HTML, *INWARDS)),
     ("jobs_app.api", ("jobs_app.live", "jobs_app.streaming", *INWARDS)),
     ("jobs_app.tasks", INWARDS),
-    ("jobs_app.management", INWARDS),
+    # What a command prints as JSON is what the API answers, so that scripts know one form.
+    ("jobs_app.management", ("jobs_app.api", "jobs_app.live", "jobs_app.streaming", *INWARDS)),
     ("jobs_app.admin", ("jobs_app.pages", *INWARDS)),
     ("jobs_app.apps", ("jobs_app.pages", *INWARDS)),
     ("jobs_app.urls", (*HTML, *INWARDS)),

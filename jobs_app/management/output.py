@@ -10,6 +10,8 @@ from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from jobs_app.errors import RefusedError
+from storage_app.providers.errors import StorageError
+from storage_app.records.errors import RecordStoreError
 
 
 class SpeakingCommand(BaseCommand):
@@ -28,6 +30,8 @@ class SpeakingCommand(BaseCommand):
             self.perform(options)
         except RefusedError as error:
             raise CommandError(error.detail, returncode=1) from error
+        except (RecordStoreError, StorageError) as error:
+            raise CommandError(str(error), returncode=1) from error
         except (OperationalError, ProgrammingError) as error:
             raise CommandError(_database_sentence(), returncode=1) from error
 
@@ -63,18 +67,18 @@ def json_option(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="answer with JSON")
 
 
+def printable(value: Any) -> str:
+    """No text from outside may move the cursor or colour the terminal."""
+    text = "" if value is None else str(value)
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
 def _aligned(rows: Sequence[Mapping[str, Any]]) -> str:
     head = list(rows[0])
-    cells = [head, *([_printable(row[name]) for name in head] for row in rows)]
+    cells = [head, *([printable(row[name]) for name in head] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     return "\n".join(_padded(line, widths) for line in cells)
 
 
 def _padded(line: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-
-
-def _printable(value: Any) -> str:
-    """No text from outside may move the cursor or colour the terminal."""
-    text = "" if value is None else str(value)
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)

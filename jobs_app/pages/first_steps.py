@@ -14,6 +14,10 @@ def first_job_command(request: HttpRequest, slug: str) -> str:
     return _post(request, f"projects/{slug}/jobs", {"name": "first", "content_type": "demo"})
 
 
+def first_run_command(request: HttpRequest, slug: str) -> str:
+    return _post(request, f"projects/{slug}/runs", {"name": "first", "content_type": "demo"})
+
+
 def claim_command(request: HttpRequest, slug: str) -> str:
     return _post(request, f"projects/{slug}/jobs/claim", {"worker_id": "w1", "wait_seconds": 30})
 

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job import Event, Job
@@ -109,6 +110,7 @@ class EventRow:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def index(request: PageRequest, slug: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
@@ -145,7 +147,8 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
         "command": first_job_command(request, slug),
     }
-    return render(request, "jobs/index.html", context)
+    # while somebody types, a query that is not whole yet is nothing to complain about
+    return render(request, "jobs/index.html", context, status=422 if wrong and not request.htmx else 200)
 
 
 @require_safe

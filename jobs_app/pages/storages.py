@@ -1,4 +1,4 @@
-"""Where records live: how much there is in each collection, and what had to be set aside."""
+"""Where records and files live: how much there is, how the storages are, and what had to be set aside."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -7,9 +7,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from jobs_app.domain.access import Scope
 from jobs_app.errors import NotFoundError
+from jobs_app.pages import storage_rows
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.services import access, records_overview
 from jobs_app.services import quarantine as quarantine_service
+from jobs_app.services import storages as storage_service
 from storage_app.records import configured
 from storage_app.records.errors import RecordStoreError
 
@@ -18,14 +20,30 @@ from storage_app.records.errors import RecordStoreError
 def index(request: PageRequest, slug: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
+    states = storage_service.of_project(actor, slug)
     context = {
         "project": project,
+        "storages": [storage_rows.row(state, slug) for state in states],
+        "capabilities": storage_rows.capabilities(states),
+        "may_test": Scope.WRITE in actor.scopes_in(project.pk),
         "collections": records_overview.collections(actor, slug),
         "backend": configured.backend(),
         "quarantined": quarantine_service.count(project),
         "may_mend": Scope.ADMIN in actor.scopes_in(project.pk),
     }
     return render(request, "storages/index.html", context)
+
+
+@require_POST
+def test(request: PageRequest, slug: str, storage: str) -> HttpResponse:
+    """Asks the storage now."""
+    state = storage_service.test(actor_of(request), slug, storage)
+    assert state.health is not None  # it was just asked
+    if state.health.healthy:
+        messages.success(request, f"{state.alias} answers.")
+    else:
+        messages.error(request, f"{state.alias} is down. {state.health.message}")
+    return redirect("storages", slug)
 
 
 @require_safe

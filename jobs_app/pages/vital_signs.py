@@ -8,11 +8,22 @@ from django.urls import reverse
 from jobs_app.errors import NotFoundError
 from jobs_app.models import Project
 from jobs_app.pages.shell import BANNERS, LIVE_URL, PROJECTS_OF, VITALS, Banner, Vital, slug_of
-from jobs_app.services import access, consumers, health, live_counters, maintenance, pauses, quarantine
+from jobs_app.services import (
+    access,
+    consumers,
+    files,
+    health,
+    live_counters,
+    maintenance,
+    outbox,
+    pauses,
+    quarantine,
+    storages,
+)
 from jobs_app.services.changes import project_topic
 
-SERVER_TOPICS = (consumers.TOPIC, health.TOPIC, maintenance.TOPIC)
-PROJECT_NOUNS = ("jobs", "workers", live_counters.PAUSES)
+SERVER_TOPICS = (consumers.TOPIC, health.TOPIC, maintenance.TOPIC, storages.TOPIC)
+PROJECT_NOUNS = ("jobs", "workers", live_counters.PAUSES, files.NOUN)
 LOG_PAGES = ("jobs-show",)
 MOST_PAUSES_SAID = 3
 
@@ -52,6 +63,39 @@ def quarantine_banner(request: HttpRequest) -> Iterable[Banner]:
         yield Banner(f"{said} set aside, since it cannot be read.", "failed", reverse("storages", args=[slug]), "Look")
 
 
+def outbox_banner(request: HttpRequest) -> Iterable[Banner]:
+    """On the pages of a project: changes of files that were refused and wait for a person."""
+    slug = slug_of(request)
+    if not slug or not request.user.is_authenticated:
+        return
+    actor = access.actor_for_person(request.user)
+    if not access.visible_projects(actor).filter(slug=slug).exists() or not outbox.parked(slug):
+        return
+    for state in outbox.states(actor, slug):
+        if number := state.queue.parked:
+            said = "1 change was" if number == 1 else f"{number} changes were"
+            sentence = f"{said} not taken by the storage {state.storage}, and waits for a person."
+            if number > 1:
+                sentence = sentence.replace("waits", "wait")
+            yield Banner(sentence, "timeout", reverse("documents-outbox", args=[slug, state.storage]), "Look")
+
+
+def storage_banner(request: HttpRequest) -> Iterable[Banner]:
+    """On the pages of a project: storages of its that do not answer, or take nothing for a while."""
+    slug = slug_of(request)
+    if not slug or not request.user.is_authenticated:
+        return
+    try:
+        found = storages.unhealthy(access.actor_for_person(request.user), slug)
+    except NotFoundError:
+        return  # the page itself says so
+    for state in found:
+        message = state.health.message if state.health else ""
+        yield Banner(
+            f"The storage {state.alias} is down. {message}", "failed", reverse("storages", args=[slug]), "Look"
+        )
+
+
 def consumer_vital(request: HttpRequest) -> Iterable[Vital]:
     alive = consumers.alive()
     yield Vital("Consumer", "up" if alive else "down", f"{len(alive)} alive" if alive else "none alive")
@@ -78,7 +122,7 @@ def projects_of(request: HttpRequest) -> Sequence[Project]:
 
 def wire() -> None:
     """Called once, when the app is ready."""
-    BANNERS.extend((consumer_banner, pause_banner, quarantine_banner))
+    BANNERS.extend((consumer_banner, storage_banner, pause_banner, quarantine_banner, outbox_banner))
     VITALS.append(consumer_vital)
     LIVE_URL.append(live_url)
     PROJECTS_OF.append(projects_of)

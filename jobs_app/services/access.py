@@ -1,5 +1,7 @@
 """The one place that decides who may do what. Every service that a person or program can reach asks here first."""
 
+from collections.abc import Sequence
+
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 
@@ -45,6 +47,13 @@ def project_for(actor: Actor, slug: str, needs: Scope) -> Project:
         raise NotFoundError(f"There is no project {slug!r} here.")
     require(actor, project, needs)
     return project
+
+
+def project_for_one_of(actor: Actor, slug: str, needs: Sequence[Scope]) -> Project:
+    """As `project_for`, where one of several scopes is enough; a refusal names the first."""
+    project = Project.objects.filter(slug=slug).first()
+    held = actor.scopes_in(project.pk) if project else NO_SCOPE
+    return project_for(actor, slug, next((scope for scope in needs if scope in held), needs[0]))
 
 
 def require(actor: Actor, project: Project, needs: Scope) -> None:

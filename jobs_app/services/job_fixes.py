@@ -105,9 +105,10 @@ class JobFixes:
         project, records = jobs_of(actor, slug, Scope.ADMIN)
         job = records.get(id, in_trash=True)
         before = kept(_document(job, records.now()))
-        if not records.purge(id, {"status": TRASHED}):
+        with retention.departing(project.slug, [id]):
+            erased = records.purge(id, {"status": TRASHED})
+        if not erased:
             raise NotFoundError(f"Job {id} is not in the trash any more.")
-        retention.follow(project.slug, id)
         _audit(actor, project, job, "erase", {"before": before, "after": None, "reason": why})
 
     def _change(

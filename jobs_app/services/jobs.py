@@ -19,9 +19,10 @@ from jobs_app.errors import AlreadyExistsError, BusyError, InvalidError
 from jobs_app.models import Project
 from jobs_app.services import audit, job_queries, retention
 from jobs_app.services.project_jobs import jobs_of
-from jobs_app.stores.job_records import NOT_TRASHED, JobPage, JobRecords
+from jobs_app.stores.job_records import NOT_TRASHED, Along, JobPage, JobRecords
 from jobs_app.stores.jobs import TRASHED
 from storage_app.records import errors as store_errors
+from storage_app.records.operations import Operation
 from storage_app.records.query import Condition, Node, Op, parse
 
 MOST_AT_ONCE: Final = 1000
@@ -66,8 +67,8 @@ def create(actor: Actor, slug: str, new: NewJob) -> Created:
     return create_many(actor, slug, [new])[0]
 
 
-def create_many(actor: Actor, slug: str, new: Sequence[NewJob]) -> list[Created]:
-    """All or none, in the order given."""
+def create_many(actor: Actor, slug: str, new: Sequence[NewJob], along: Along | None = None) -> list[Created]:
+    """All or none, in the order given; `along` says, given the job of each, what else is written in the same step."""
     project, records = jobs_of(actor, slug, Scope.WRITE)
     if not 1 <= len(new) <= MOST_AT_ONCE:
         raise InvalidError.at("jobs", f"give 1 to {MOST_AT_ONCE} jobs")
@@ -77,7 +78,11 @@ def create_many(actor: Actor, slug: str, new: Sequence[NewJob]) -> list[Created]
         known = _known(records, first_asking)
         missing = [number for number, item in enumerate(new) if _is_to_be_made(item, number, known, first_asking)]
         try:
-            made = records.create([new[number] for number in missing], partial(_make, By.actor(actor)))
+            made = records.create(
+                [new[number] for number in missing],
+                partial(_make, By.actor(actor)),
+                along and partial(_along, along, new, missing, known),
+            )
         except store_errors.AlreadyExistsError:
             continue  # somebody else made one of them just now, so it is known in the next round
         _audit_creation(actor, project, made)
@@ -201,8 +206,9 @@ def erase(actor: Actor, slug: str, id: str) -> None:
     """Out of the trash for good, with everything that belonged to it."""
     project, records = jobs_of(actor, slug, Scope.WRITE)
     job = records.get(id, in_trash=True)
-    if records.purge(id, {"status": TRASHED}):
-        retention.follow(project.slug, id)
+    with retention.departing(project.slug, [id]):
+        erased = records.purge(id, {"status": TRASHED})
+    if erased:
         _audit(actor, "job.erase", project, job)
 
 
@@ -261,6 +267,12 @@ def _in_order(new: Sequence[NewJob], made: Mapping[int, Job], known: Mapping[str
         else Created(by_ingestion_id[item.ingestion_task_id or ""], replayed=True)
         for number, item in enumerate(new)
     ]
+
+
+def _along(
+    along: Along, new: Sequence[NewJob], missing: Sequence[int], known: Mapping[str, Job], made: Sequence[Job]
+) -> Sequence[Operation]:
+    return along([created.job for created in _in_order(new, dict(zip(missing, made, strict=True)), known)])
 
 
 def _make(by: By, new: NewJob, id: str, now: datetime) -> Step:

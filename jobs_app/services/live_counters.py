@@ -8,9 +8,12 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from jobs_app.services import changes, consumers
+from jobs_app.stores.artifacts import ARTIFACTS
 from jobs_app.stores.controls import CONTROLS
+from jobs_app.stores.documents import DOCUMENTS
 from jobs_app.stores.job_numbers import SHEETS
 from jobs_app.stores.jobs import EVENTS, JOBS, LOGS
+from jobs_app.stores.runs import RUNS
 from jobs_app.stores.workers import WORKERS
 from storage_app.records.configured import record_store
 
@@ -23,6 +26,9 @@ _IN_STORE: Final[Mapping[str, tuple[str, str | None]]] = {
     JOB_LOGS: (JOBS.name, LOGS),
     "job-numbers": (SHEETS.name, None),
     "workers": (WORKERS.name, None),
+    "runs": (RUNS.name, None),
+    "documents": (DOCUMENTS.name, None),
+    "artifacts": (ARTIFACTS.name, None),
     PAUSES: (CONTROLS.name, None),
 }
 

@@ -1,8 +1,10 @@
-"""Keyset pages over ORM rows: a cursor holds the key of the last row, so it outlives that row."""
+"""Keyset pages over ORM rows and sorted lists: a cursor holds the key of the last row, so it outlives that row."""
 
 import base64
 import binascii
+import bisect
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,6 +14,8 @@ from jobs_app.errors import InvalidError
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 500
+SORTED = "sorted"
+T = TypeVar("T")
 Row = TypeVar("Row", bound=Model)
 
 
@@ -30,6 +34,14 @@ def page(rows: QuerySet[Row], order: str, cursor: str | None, limit: int) -> Pag
     more = len(found) > limit
     items = found[:limit]
     return Page(items, _sealed(order, getattr(items[-1], field)) if more else None)
+
+
+def of_sorted(items: Sequence[T], key: Callable[[T], str], cursor: str | None, limit: int) -> Page:
+    """One page of a list in ascending order of a unique key."""
+    start = 0 if cursor is None else bisect.bisect_right(items, str(_opened(cursor, SORTED)), key=key)
+    found = list(items[start : start + limit])
+    more = start + limit < len(items)
+    return Page(found, _sealed(SORTED, key(found[-1])) if more else None)
 
 
 def _sealed(order: str, key: str | int) -> str:

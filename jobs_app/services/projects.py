@@ -9,14 +9,15 @@ from jobs_app.domain import project as project_rules
 from jobs_app.domain.access import Actor, ActorKind, Role, Scope
 from jobs_app.errors import AlreadyExistsError, InvalidError, PreconditionFailedError
 from jobs_app.models import Membership, Project
-from jobs_app.services import access, audit
+from jobs_app.services import access, audit, files
 from storage_app.records.configured import record_store
 
 LONGEST_NAME = 200
 LONGEST_DESCRIPTION = 2000
 
 # What else belongs to a project and must go with it; each entry takes the slug and may run twice.
-BELONGINGS: list[Callable[[str], object]] = [lambda slug: record_store().delete_project(slug)]
+# Files first: a storage that does not answer then leaves the project whole, to be deleted again.
+BELONGINGS: list[Callable[[str], object]] = [files.remove_all, lambda slug: record_store().delete_project(slug)]
 
 
 def visible(actor: Actor) -> QuerySet[Project]:

@@ -1,11 +1,14 @@
 """How long ended jobs are kept: by state, counted from the finish; and the trash, from the deletion.
 
 A record goes with its events, attempts and log in one atomic step, and only if at that moment it still is what it was
-when it was found: a job retried meanwhile stays. What lies outside the record follows afterwards, through `CASCADE`.
+when it was found: a job retried meanwhile stays. What lies outside the record follows afterwards, through `CASCADE`;
+which jobs are about to go is written down before, so that nothing is left behind by a process that ends in between.
 """
 
+import contextlib
+import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,9 +18,11 @@ from django.conf import settings
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Counts, Deadline
-from jobs_app.services import access
+from jobs_app.services import access, workspaces
+from jobs_app.stores.departures import DEPARTURES
 from jobs_app.stores.jobs import ATTEMPTS, EVENTS, JOBS, LOGS, TRASHED
 from storage_app import strict_json
+from storage_app.providers.errors import StorageError
 from storage_app.records import errors as store_errors
 from storage_app.records.base import RecordStore
 from storage_app.records.configured import record_store
@@ -30,7 +35,8 @@ PREVIEW_LIMIT: Final = timedelta(seconds=10)
 ENDED: Final = tuple(state.value for state in JobState if state.is_final)
 
 # What belongs to a job outside its record; each entry takes the project's slug and the job's id, and may run twice.
-CASCADE: list[Callable[[str, str], None]] = []
+CASCADE: list[Callable[[str, str], object]] = [workspaces.remove]
+log = logging.getLogger("holdfast.retention")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,11 @@ class Doomed:
 
 
 def run(deadline: Deadline) -> Counts:
-    """Every project, state by state."""
+    """Every project, state by state, once those were seen off who went before."""
     store = record_store()
     counts: Counter[str] = Counter(dict.fromkeys((*ENDED, TRASHED), 0))
     for slug in store.projects():
+        _see_off_all(store, slug, deadline)
         for state, days in _periods().items():
             counts[state] += _removed(store, slug, state, days, deadline)
     return dict(counts)
@@ -61,10 +68,13 @@ def preview(actor: Actor, slug: str) -> list[Doomed]:
     return [_doomed(store, project.slug, state, days, deadline) for state, days in _periods().items()]
 
 
-def follow(slug: str, job_id: str) -> None:
-    """Removes what a job that is gone had outside its record."""
-    for remove in CASCADE:
-        remove(slug, job_id)
+@contextlib.contextmanager
+def departing(slug: str, job_ids: Sequence[str]) -> Iterator[None]:
+    """Round the removal of records: whatever these jobs had outside them goes as well, now or with the next run."""
+    store = record_store()
+    plan = store.insert(slug, DEPARTURES.name, {"jobs": list(job_ids)})
+    yield
+    _see_off(store, slug, plan)
 
 
 def _periods() -> dict[str, int]:
@@ -77,14 +87,51 @@ def _removed(store: RecordStore, slug: str, state: str, days: int, deadline: Dea
     removed, cursor = 0, None
     conditions, order = _over(state, store.now() - timedelta(days=days))
     while not deadline.passed:
-        batch = store.delete_where(slug, JOBS.name, conditions, order=order, limit=BATCH, cursor=cursor)
-        for record in batch.records:
-            follow(slug, str(record.id))
-        removed += len(batch.records)
-        cursor = batch.cursor
+        page = store.query(slug, JOBS.name, conditions, order=order, limit=BATCH, cursor=cursor)
+        ids = [str(record.id) for record in page.records]
+        if ids:
+            with departing(slug, ids):
+                found = {**conditions, "id__in": ids}
+                removed += len(store.delete_where(slug, JOBS.name, found, order=order, limit=BATCH).records)
+        cursor = page.next_cursor
         if cursor is None:
             break
     return removed
+
+
+def _see_off_all(store: RecordStore, slug: str, deadline: Deadline) -> None:
+    cursor = None
+    while not deadline.passed:
+        page = store.query(slug, DEPARTURES.name, order="id", limit=BATCH, cursor=cursor)
+        for plan in page.records:
+            _see_off(store, slug, plan)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _see_off(store: RecordStore, slug: str, plan: Record) -> None:
+    """Harmless twice, and beside another who does the same. A job that is still there keeps what it has."""
+    try:
+        for id in plan.document["jobs"]:
+            if not _is_there(store, slug, id):
+                for remove in CASCADE:
+                    remove(slug, id)
+    except StorageError as error:
+        log.warning("Files of jobs of %s that are gone stay until the next run: %s", slug, error)
+        return
+    with contextlib.suppress(store_errors.RecordNotFoundError):
+        store.delete(slug, DEPARTURES.name, plan.id)
+
+
+def _is_there(store: RecordStore, slug: str, id: str) -> bool:
+    try:
+        store.get(slug, JOBS.name, id)
+    except store_errors.RecordNotFoundError:
+        return False
+    except store_errors.QuarantinedError:
+        return True
+    return True
 
 
 def _doomed(store: RecordStore, slug: str, state: str, days: int, deadline: Deadline) -> Doomed:

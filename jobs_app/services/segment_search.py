@@ -24,7 +24,7 @@ from jobs_app.stores.segment_records import Asked, SegmentRecords, read_query, t
 from storage_app import strict_json
 from storage_app.records import query
 from storage_app.records.query import Node
-from storage_app.records.texts import MOST_HITS
+from storage_app.records.words import MOST_HITS
 from storage_app.search import highlights
 from storage_app.search.completion import Completion, complete
 from storage_app.search.grammar import LONGEST
@@ -107,7 +107,7 @@ def search_in(
     where = conditions(wanted)
     if (plain := query_conditions(asked, now)) is not None:
         return _listed(records, asked, [*where, *plain], cursor, limit, facets=facets)
-    hits = records.find_texts(asked, where, now)
+    hits = records.find_words(asked, where, now)
     ranked = rank(hits.hits, scored(asked.search), hits.statistics)
     touched = {hit.id: hit.touched for hit in hits.hits}
     start = _start(ranked, touched, _opened(cursor, slug)) if cursor is not None else 0

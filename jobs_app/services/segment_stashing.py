@@ -83,7 +83,7 @@ def _matching(records: SegmentRecords, wanted: SegmentFilter, text: str) -> list
     plain = query_conditions(asked, records.now())
     if plain is not None:
         return list(records.walk([*where, *plain], "touched_at"))
-    ids = [hit.id for hit in records.find_texts(asked, where, records.now()).hits]
+    ids = [hit.id for hit in records.find_words(asked, where, records.now()).hits]
     found = [one for start in range(0, len(ids), 1000) for one in records.get_many(ids[start : start + 1000])]
     return sorted(found, key=lambda one: (one.touched_at, one.id))
 

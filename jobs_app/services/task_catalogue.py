@@ -3,7 +3,18 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, job_numbers, operations, retention, segment_upkeep
+from jobs_app.services import (
+    clean_up,
+    expiry,
+    health,
+    job_numbers,
+    operations,
+    outbox,
+    retention,
+    run_steps,
+    segment_upkeep,
+    storages,
+)
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -51,11 +62,39 @@ TASKS: dict[str, MaintenanceTask] = {
             run=job_numbers.run,
         ),
         MaintenanceTask(
+            "runs",
+            "Goes on with runs that are being started, and cancels the jobs of those that were cancelled.",
+            every=timedelta(seconds=2),
+            limit=timedelta(seconds=20),
+            run=run_steps.run,
+        ),
+        MaintenanceTask(
+            "run-ends",
+            "Writes down how the jobs of each run ended, before they are deleted.",
+            every=timedelta(hours=1),
+            limit=timedelta(minutes=5),
+            run=run_steps.remember_ends,
+        ),
+        MaintenanceTask(
             "health",
-            "Asks the database, the queue and every storage whether they answer.",
+            "Looks whether the database, the queue and every storage answer.",
             every=timedelta(minutes=1),
             limit=timedelta(seconds=30),
             run=health.run,
+        ),
+        MaintenanceTask(
+            "outbox",
+            "Sends the file changes that wait, as one commit for each storage and project.",
+            every=timedelta(seconds=10),
+            limit=timedelta(seconds=60),
+            run=outbox.run,
+        ),
+        MaintenanceTask(
+            "storages",
+            "Asks every file storage whether it answers and takes writes.",
+            every=timedelta(minutes=1),
+            limit=timedelta(seconds=30),
+            run=storages.check_all,
         ),
     )
 }

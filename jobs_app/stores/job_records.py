@@ -35,6 +35,8 @@ log = logging.getLogger("holdfast.jobs")
 # What is decided of a job at a moment; None: nothing is to be done, and no version is made.
 Decide = Callable[[Job, datetime], Step | None]
 Make = Callable[[NewJob, str, datetime], Step]
+# What else is written with jobs that are made, in the same atomic step.
+Along = Callable[[Sequence[Job]], Sequence[Operation]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +97,33 @@ class JobRecords:
             return JobPage(found, page.next_cursor, page.previous_cursor)
         return JobPage(found, page.next_cursor, page.previous_cursor, False, _moment(order, page.stopped_at[0]))
 
-    def create(self, new: Sequence[NewJob], make: Make) -> list[Job]:
-        """All or none, in the order given. The store's AlreadyExistsError where an ingestion id is taken."""
+    def states(self, ids: Sequence[str]) -> dict[str, JobState]:
+        """Of those that are there and not in the trash; at most 1,000."""
+        with translated():
+            records = self._store.get_many(self._project, JOBS.name, ids)
+        return {job.id: job.status for job in self._readable(records) if job.trashed is None}
+
+    def create(self, new: Sequence[NewJob], make: Make, along: Along | None = None) -> list[Job]:
+        """All or none, in the order given, and `along` with them what else is written in the same step. The store's
+        AlreadyExistsError where an ingestion id is taken.
+        """
         operations: list[Operation] = []
+        made: list[Job] = []
         for item in new:
             id, now = self._store.new_id(JOBS.name), self.now()
             step = make(item, id, now)
             operations.append(Insert(JOBS.name, jobs.to_document(step.job, now), id))
             operations += jobs.kept(id, step)
+            made.append(step.job)
+        operations += along(made) if along else ()
         with translated():
             results = self._store.apply(self._project, operations)
-        return [jobs.from_record(result) for result in results if isinstance(result, Record)]
+        inserted = zip(operations, results, strict=True)
+        return [
+            jobs.from_record(result)
+            for operation, result in inserted
+            if isinstance(operation, Insert) and operation.collection == JOBS.name and isinstance(result, Record)
+        ]
 
     def change(
         self,

@@ -26,7 +26,7 @@ from storage_app.records.base import RecordStore
 from storage_app.records.ids import TimeOrderedIds
 from storage_app.records.operations import Insert, Operation, Outcome, Record, Update
 from storage_app.records.query import Conditions
-from storage_app.records.texts import Hits
+from storage_app.records.words import Hits
 from storage_app.search import nodes
 from storage_app.search.errors import QueryError
 from storage_app.search.query import Search, search_of
@@ -122,9 +122,9 @@ class SegmentRecords:
         with translated():
             return self._store.count(self._project, SEGMENTS.name, conditions)
 
-    def find_texts(self, asked: Asked, conditions: Conditions, now: datetime) -> Hits:
+    def find_words(self, asked: Asked, conditions: Conditions, now: datetime) -> Hits:
         with translated():
-            return self._store.find_texts(
+            return self._store.find_words(
                 self._project,
                 SEGMENTS.name,
                 asked.search,

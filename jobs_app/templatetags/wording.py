@@ -54,6 +54,15 @@ STATES = {
     "silent": State("Silent", "timeout", "timeout"),
     "drained": State("Drained", "cancelled", "pause"),
     "cancelling": State("Cancelling", "processing", "cancelled"),
+    "waiting": State("Waiting", "pending", "pending"),
+    "sending": State("Sending", "processing", "processing"),
+    "unknown": State("Not asked yet", "cancelled", "pending"),
+    # a run, and what it decided about a document
+    "draft": State("Draft", "pending", "pending"),
+    "starting": State("Starting", "processing", "processing"),
+    "attached": State("Attached", "pending", "pending"),
+    "refused": State("Refused", "failed", "warning"),
+    "job_gone": State("Job deleted", "cancelled", "trash"),
     "parked": State("Parked", "timeout", "warning"),
 }
 

@@ -13,4 +13,5 @@ import "./palette.js";
 import "./keyboard.js";
 import "./live.js";
 import "./log.js";
+import "./uploads.js";
 import "./connection.js";

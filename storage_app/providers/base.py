@@ -24,8 +24,9 @@ that does not hold is refused all the same.
 and object storage, within `cache_ttl` on GitHub.
 
 **Errors** are StorageErrors, and nothing else but TypeError and ValueError for arguments that are no path, bytes or
-range. After a NETWORK_ERROR of a write it is unknown whether it happened; otherwise an error means that nothing was
-changed. CancelledError leaves the outcome of a write unknown too.
+range. After a NETWORK_ERROR of a write it is unknown whether it happened, and so it is after an INTERNAL_ERROR with the
+reason `io_error`: a disk may fail after the new file has taken its place and before that is durable. Otherwise an error
+means that nothing was changed. CancelledError leaves the outcome of a write unknown too.
 
 **Loops.** A provider is used from one event loop, its own; `storage_app.django_storage` brings other threads there.
 No method blocks the loop. `close` gives back connections and threads; afterwards every call is refused.
@@ -34,8 +35,9 @@ No method blocks the loop. `close` gives back connections and threads; afterward
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, Sequence
+from datetime import datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from storage_app import globs, hashes, paths
 from storage_app.hashes import HashKind
@@ -62,6 +64,7 @@ MOST_VERSIONS: Final = 1000
 class StorageProvider(ABC):
     provider_name: str
     hash_kind: HashKind = HashKind.SHA256
+    remembers_batches: bool = False  # `apply_batch_once`
 
     def __init__(self) -> None:
         self._closed = False
@@ -188,6 +191,18 @@ class StorageProvider(ABC):
             return self._no_commit(message)
         return await self._apply(checked, message)
 
+    async def apply_batch_once(
+        self, changes: Sequence[FileChange], message: str, *, batch_id: str, since: datetime
+    ) -> StorageCommit:
+        """As `apply_batch`, said again as often as need be and done once, where `remembers_batches`; elsewhere it is
+        refused (`unsupported`).
+
+        `batch_id` (1 to 64 letters, digits and dashes) goes into the commit; `since` is when the batch was first begun:
+        no earlier commit is looked at.
+        """
+        self._check_open()
+        raise errors.unsupported("does not remember batches")
+
     async def write_stream(
         self,
         path: str,
@@ -221,6 +236,13 @@ class StorageProvider(ABC):
         return await self._read_version(path, version)
 
     # The whole
+
+    def refresh(self) -> None:  # noqa: B027 - where nothing is kept, nothing gets old
+        """Somebody else wrote: the next read asks the storage, however young what is known may be."""
+
+    def statistics(self) -> dict[str, Any]:
+        """Requests, cache hits and limits since the provider was opened, for people and metrics; JSON values."""
+        return {}
 
     def compute_hash(self, content: bytes) -> str:
         """What the hash of a file with this content is here."""

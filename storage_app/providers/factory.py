@@ -23,6 +23,7 @@ class Kind(NamedTuple):
     place: str
     options: Mapping[str, type | tuple[type, ...]]
     needed: tuple[str, ...] = ()
+    check: str = ""  # the place of a function that raises ValueError for options that cannot be meant
 
 
 # A new provider is a module, and one line here.
@@ -48,6 +49,22 @@ KINDS: Final[dict[str, Kind]] = {
             "installation_id": str,
         },
         ("repository",),
+    ),
+    "object": Kind(
+        "storage_app.providers.object.provider:ObjectStorageProvider",
+        {
+            "service": str,
+            "bucket": str,
+            "prefix": str,
+            "endpoint": (str, type(None)),
+            "region": (str, type(None)),
+            "access_key": (str, type(None)),
+            "secret_key": (str, type(None)),
+            "anonymous": bool,
+            "timeout": (int, float),
+        },
+        ("bucket",),
+        "storage_app.providers.object.addresses:check",
     ),
 }
 _OURS: Final = ("provider", "project")
@@ -137,6 +154,11 @@ def _check(alias: str, definition: Definition) -> None:
     for option in kind.needed:
         if not definition.get(option):
             raise DefinitionError(f"storage {alias!r} needs the option {option!r}")
+    try:
+        if kind.check:
+            _at(kind.check)(definition)
+    except ValueError as error:
+        raise DefinitionError(f"storage {alias!r}: {error}") from error
 
 
 def _check_owner(alias: str, slug: object) -> None:
@@ -152,10 +174,14 @@ def _base_path(slug: str) -> str:
 
 
 def _made(definition: Definition) -> StorageProvider:
-    module, _, name = KINDS[definition["provider"]].place.partition(":")
     options = {option: value for option, value in definition.items() if option not in _OURS}
-    provider: StorageProvider = getattr(import_module(module), name)(**options)
+    provider: StorageProvider = _at(KINDS[definition["provider"]].place)(**options)
     return provider
+
+
+def _at(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _unknown(alias: str) -> StorageError:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable, Awaitable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from storage_app import paths
@@ -31,10 +32,25 @@ class ScopedStorageProvider(StorageProvider):
         self._base = paths.normalised(base_path)
         self.provider_name = inner.provider_name
         self.hash_kind = inner.hash_kind
+        self.remembers_batches = inner.remembers_batches
 
     @property
     def capabilities(self) -> StorageCapability:
         return self._inner.capabilities
+
+    async def apply_batch_once(
+        self, changes: Sequence[FileChange], message: str, *, batch_id: str, since: datetime
+    ) -> StorageCommit:
+        checked = [self._change(change) for change in changes]
+        inside = [replace(change, path=self._inside(change.path)) for change in checked]
+        doing = self._inner.apply_batch_once(inside, message, batch_id=batch_id, since=since)
+        return self._commit(await self._call(doing))
+
+    def refresh(self) -> None:
+        self._inner.refresh()
+
+    def statistics(self) -> dict[str, Any]:
+        return self._inner.statistics()
 
     async def _read(self, path: str) -> StorageFile:
         return self._outside(await self._call(self._inner.read_file(self._inside(path))))

@@ -81,7 +81,7 @@ from storage_app.records.operations import (
 )
 from storage_app.records.query import Conditions, Row, Where
 from storage_app.records.streams import StreamEntry, StreamPage, check_stream
-from storage_app.records.texts import MOST_HITS, Hits, Meaning, TextSelect, scanned, text_of, text_select
+from storage_app.records.words import MOST_HITS, Hits, Meaning, WordSelect, scanned, text_of, word_select
 from storage_app.search.query import Search
 
 LARGEST_PAGE: Final = 1000
@@ -419,7 +419,7 @@ class RecordStore(ABC):
         place = cursors.comparison(terms)
         return {values: counts[values] for values in sorted(counts, key=place) if counts[values]}
 
-    def find_texts(
+    def find_words(
         self,
         project: str,
         collection: str,
@@ -429,15 +429,15 @@ class RecordStore(ABC):
         meaning: Meaning,
         most: int = MOST_HITS,
     ) -> Hits:
-        """The records whose full text answers the search and that meet the conditions: the newest `most` (1 to 2,000)
+        """The records whose words answer the search and that meet the conditions: the newest `most` (1 to 2,000)
         of them by the field's `newest`, then by id; whether there are more; and the statistics to rank them by, of all
         texts of the collection in this project and of no other.
 
         `meaning` gives the condition that a `field:value` of the search stands for. InvalidError for a collection
-        without a full text. A record whose text is null or missing is never found, and not counted.
+        without a field of words. A record whose text is null or missing is never found, and not counted.
         """
         declared = self._checked(project, collection)
-        return self._find_texts(project, text_select(declared, search, meaning, conditions, most))
+        return self._find_words(project, word_select(declared, search, meaning, conditions, most))
 
     # Work on what matches
 
@@ -773,10 +773,10 @@ class RecordStore(ABC):
 
     # What is shared, and may be overridden by something quicker
 
-    def _find_texts(self, project: str, asked: TextSelect) -> Hits:
+    def _find_words(self, project: str, asked: WordSelect) -> Hits:
         return scanned(asked, self._texts(project, asked))
 
-    def _texts(self, project: str, asked: TextSelect) -> Iterator[tuple[str, Row]]:
+    def _texts(self, project: str, asked: WordSelect) -> Iterator[tuple[str, Row]]:
         seek: Seek | None = None
         terms = asked.collection.order_terms(("id",))
         while True:

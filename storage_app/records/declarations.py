@@ -34,7 +34,7 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"  # never equal to 0 or 1; false sorts before true
     TEXT_LIST = "text-list"  # tags: up to 1,000 texts of 512 bytes; found by element, never ordered
     SEARCH = "search"  # text of any length, found by `__search` and `__contains` only, never ordered
-    FULL_TEXT = "full-text"  # text of any length, indexed by its words for `find_texts`; one field of a collection
+    WORDS = "words"  # text of any length, indexed by its words for `find_words`; one field of a collection
 
 
 class Ids(StrEnum):
@@ -47,7 +47,7 @@ class Ids(StrEnum):
 class Field:
     """An indexed field; `name` is a path through objects with dots. Unique is per project; null never collides.
 
-    `newest` of a full text names a declared time: the texts with the latest are looked at first.
+    `newest` of a field of words names a declared time: the texts with the latest are looked at first.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Collection:
             self._require(order.within, "within")
         for fields in self.counters:
             self._require(fields, "counters")
-        self._check_full_text()
+        self._check_words()
         if self.partition is not None and self._require((self.partition,), "partition")[0].kind is not Kind.TEXT:
             raise InvalidError("must be a text field", "partition")
 
@@ -117,9 +117,9 @@ class Collection:
         return {field.path: field for field in self.fields}
 
     @cached_property
-    def full_text(self) -> Field | None:
+    def words(self) -> Field | None:
         """The field whose words are indexed."""
-        return next((field for field in self.fields if field.kind is Kind.FULL_TEXT), None)
+        return next((field for field in self.fields if field.kind is Kind.WORDS), None)
 
     @cached_property
     def _ordered(self) -> dict[tuple[str, ...], tuple[tuple[str, bool], ...]]:
@@ -160,11 +160,11 @@ class Collection:
                 raise InvalidError(f"{name!r} is not a field that {self.name} can be ordered by", "order")
         return tuple(terms) if names[-1] == "id" else (*terms, ("id", terms[-1][1]))
 
-    def _check_full_text(self) -> None:
-        texts = [field for field in self.fields if field.kind is Kind.FULL_TEXT]
-        if len(texts) > 1 or (texts and self.ids is Ids.SEQUENCE):
-            raise InvalidError("has one full text at most, and ids that are texts then", self.name)
-        if texts and self._require((texts[0].newest,), "newest")[0].kind is not Kind.TIME:
+    def _check_words(self) -> None:
+        words = [field for field in self.fields if field.kind is Kind.WORDS]
+        if len(words) > 1 or (words and self.ids is Ids.SEQUENCE):
+            raise InvalidError("has one field of words at most, and ids that are texts then", self.name)
+        if words and self._require((words[0].newest,), "newest")[0].kind is not Kind.TIME:
             raise InvalidError("must be a time field", "newest")
 
     def _require(self, names: tuple[str, ...], place: str) -> list[Field]:
@@ -205,7 +205,7 @@ def dig(document: object, path: tuple[str, ...]) -> Any:
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _MOST_ORDERS: Final = 1000
-_UNORDERED: Final = frozenset({Kind.TEXT_LIST, Kind.SEARCH, Kind.FULL_TEXT})
+_UNORDERED: Final = frozenset({Kind.TEXT_LIST, Kind.SEARCH, Kind.WORDS})
 _ID_CHECKS: Final[Mapping[Ids, Callable[[object], RecordId]]] = {
     Ids.TIME_ORDERED: ids.check_uuid,
     Ids.SEQUENCE: ids.check_sequence,
@@ -275,5 +275,5 @@ _KEYS: Final[Mapping[Kind, Callable[[object], Key]]] = {
     Kind.BOOLEAN: _boolean_key,
     Kind.TEXT_LIST: _text_list_key,
     Kind.SEARCH: _search_key,
-    Kind.FULL_TEXT: _search_key,
+    Kind.WORDS: _search_key,
 }

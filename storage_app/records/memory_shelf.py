@@ -15,7 +15,7 @@ from storage_app.records.memory_index import Indexes, OrderIndex, OrderKey, norm
 from storage_app.records.operations import Prepared, Record
 from storage_app.records.query import Condition, Where, matches
 from storage_app.records.streams import Numbers, PreparedEntry, StreamEntry
-from storage_app.records.texts import Hits, TextSelect, newest_first, newest_of, text_of
+from storage_app.records.words import Hits, WordSelect, newest_first, newest_of, text_of
 from storage_app.search import tokens
 from storage_app.search.inverted import Inverted
 from storage_app.search.ranking import Hit
@@ -136,7 +136,7 @@ class Shelf:
                 counts[values] = counts.get(values, 0) + 1
         return counts
 
-    def find_texts(self, asked: TextSelect) -> Hits:
+    def find_words(self, asked: WordSelect) -> Hits:
         found = [
             Hit(str(id), tokens.index_text_of(document.tokens), newest_of(asked.field, row.keys))
             for id in self.words.candidates(asked.search)
@@ -182,7 +182,7 @@ class Shelf:
             self.entries += row.entries()
 
     def _add_words(self, row: MemoryRow) -> None:
-        field = self.collection.full_text
+        field = self.collection.words
         if field is not None and (text := text_of(field, row.keys)) is not None:
             self.words.add(row.id, text)
 

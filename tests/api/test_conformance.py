@@ -8,13 +8,14 @@ from typing import Any
 
 import jsonschema
 import pytest
+from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project
-from jobs_app.services import free_records, maintenance, quarantine, tokens
+from jobs_app.services import free_records, maintenance, quarantine, tokens, workspaces
 from storage_app.records.base import RecordStore
 from tests.api.client import Answer, Api
-from tests.factories import job_cast, make_person, make_project, make_token, segment_cast
+from tests.factories import file_cast, job_cast, make_person, make_project, make_token, run_cast, segment_cast
 
 pytestmark = pytest.mark.django_db
 DESCRIBED = ("ETag", "Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-ID")
@@ -38,8 +39,20 @@ RECORDS = "/projects/alpha/records"
 OPEN = "get /projects/{p}/records/{collection}"  # takes any parameter: a field and the value it must have
 LEASE = "the token of the one lease"
 # What these send is no document of JSON; their own tests read it.
-STREAMED = {f"get /projects/{{p}}/jobs/{{id}}/logs/{kind}" for kind in ("stream", "download")}
-STREAMED |= {"get /projects/{p}/jobs/export", "get /projects/{p}/segments/export"}
+STREAMED = {
+    *(f"get /projects/{{p}}/jobs/{{id}}/logs/{kind}" for kind in ("stream", "download")),
+    *(f"{method} /projects/{{p}}/jobs/{{id}}/files/{{path}}" for method in ("get", "head")),
+    *(f"{method} /projects/{{p}}/storages/{{s}}/files/{{path}}" for method in ("get", "head")),
+    "get /projects/{p}/storages/{s}/pending/{id}",
+    "get /projects/{p}/jobs/export",
+    "get /projects/{p}/runs/{id}/documents/{doc}/content",
+    "get /projects/{p}/segments/export",
+    "get /projects/{p}/artifacts/{id}/content",
+}
+RUNS = "/projects/alpha/runs"
+ARTIFACT = {"document_id": "WORKING", "job_id": "RUN_JOB", "path": "out/b.json", "content": "{}"}
+STORAGE = "/projects/alpha/storages/default"
+BATCH = {"writes": [{"path": "x/d.txt", "content": "d"}], "deletes": ["a.txt"]}
 CALLS = [
     Call("get /me", "/me", 200),
     Call("get /projects", "/projects?limit=1", 200),
@@ -101,6 +114,10 @@ CALLS = [
     Call("get /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 304, None, (("If-None-Match", '"v1"'),)),
     Call("put /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 200, {"name": "New"}, (("If-Match", '"v1"'),)),
     Call("delete /projects/{p}/views/{id}", "/projects/alpha/views/VIEW", 204),
+    Call("get /projects/{p}/jobs/{id}/files", f"{JOBS}/PENDING/files", 200),
+    Call("put /projects/{p}/jobs/{id}/files/{path}", f"{JOBS}/PENDING/files/b.txt", 201),
+    Call("put /projects/{p}/jobs/{id}/files/{path}", f"{JOBS}/PENDING/files/a.txt", 200),
+    Call("delete /projects/{p}/jobs/{id}/files/{path}", f"{JOBS}/PENDING/files/a.txt", 204),
     Call("get /projects/{p}/trash", "/projects/alpha/trash", 200),
     Call("post /projects/{p}/trash/{id}/restore", "/projects/alpha/trash/DELETED/restore", 200),
     Call("delete /projects/{p}/trash/{id}", "/projects/alpha/trash/DELETED", 204),
@@ -112,6 +129,43 @@ CALLS = [
     Call("get /projects/{p}/pauses", "/projects/alpha/pauses", 200),
     Call("post /projects/{p}/pauses", "/projects/alpha/pauses", 201, {"reason": "x"}),
     Call("delete /projects/{p}/pauses", "/projects/alpha/pauses", 204),
+    Call("get /storages", "/storages", 200),
+    Call("get /projects/{p}/storages", "/projects/alpha/storages", 200),
+    Call("post /projects/{p}/storages/{s}/test", f"{STORAGE}/test", 200),
+    Call("get /projects/{p}/storages/{s}/files", f"{STORAGE}/files?recursive=true", 200),
+    Call("put /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/new.txt?message=x", 201),
+    Call("put /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/a.txt", 200),
+    Call("put /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/a.txt?deferred=true", 202),
+    Call("delete /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/a.txt", 200),
+    Call("delete /projects/{p}/storages/{s}/files/{path}", f"{STORAGE}/files/a.txt?deferred=true", 202),
+    Call("post /projects/{p}/storages/{s}/batch", f"{STORAGE}/batch", 200, BATCH),
+    Call("post /projects/{p}/storages/{s}/batch", f"{STORAGE}/batch", 202, {**BATCH, "deferred": True}),
+    Call("get /projects/{p}/storages/{s}/versions/{path}", f"{STORAGE}/versions/a.txt", 200),
+    Call("get /projects/{p}/storages/{s}/pending", f"{STORAGE}/pending", 200),
+    Call("get /projects/{p}/storages/{s}/pending/sent", f"{STORAGE}/pending/sent", 200),
+    Call("post /projects/{p}/storages/{s}/pending/flush", f"{STORAGE}/pending/flush", 200),
+    Call("post /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/PARKED", 200),
+    Call("delete /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/WAITING", 204),
+    Call("get /projects/{p}/runs", f"{RUNS}?phase=draft&q=outlines", 200),
+    Call("post /projects/{p}/runs", RUNS, 201, {"name": "Outlines", "outputs": ["main"]}, KEY),
+    Call("get /projects/{p}/runs/{id}", f"{RUNS}/DRAFTED", 200),
+    Call("patch /projects/{p}/runs/{id}", f"{RUNS}/DRAFTED", 200, {"name": "New"}, (("If-Match", '"v1"'),)),
+    Call("delete /projects/{p}/runs/{id}", f"{RUNS}/DRAFTED", 204),
+    Call("post /projects/{p}/runs/{id}/start", f"{RUNS}/DRAFTED/start", 200, {"force": True}),
+    Call("post /projects/{p}/runs/{id}/cancel", f"{RUNS}/DRAFTED/cancel", 200, {"reason": "x"}),
+    Call("post /projects/{p}/runs/{id}/cancel", f"{RUNS}/RUNNING/cancel", 202, {"reason": "x"}),
+    Call("post /projects/{p}/runs/{id}/retry-failed", f"{RUNS}/RUNNING/retry-failed", 200, {"reason": "x"}),
+    Call("post /projects/{p}/runs/{id}/clone", f"{RUNS}/RUNNING/clone", 201, {"name": "x"}, KEY),
+    Call("get /projects/{p}/runs/{id}/documents", f"{RUNS}/RUNNING/documents?state=processing", 200),
+    Call("post /projects/{p}/runs/{id}/documents", f"{RUNS}/DRAFTED/documents", 201, {"path": "docs/b.md"}),
+    Call("post /projects/{p}/runs/{id}/documents", f"{RUNS}/DRAFTED/documents", 200, {"path": "docs/a.md"}),
+    Call("get /projects/{p}/runs/{id}/documents/{doc}", f"{RUNS}/DRAFTED/documents/ATTACHED", 200),
+    Call("delete /projects/{p}/runs/{id}/documents/{doc}", f"{RUNS}/DRAFTED/documents/ATTACHED", 204),
+    Call("get /projects/{p}/runs/{id}/artifacts", f"{RUNS}/RUNNING/artifacts", 200),
+    Call("post /projects/{p}/runs/{id}/artifacts", f"{RUNS}/RUNNING/artifacts", 201, ARTIFACT),
+    Call("post /projects/{p}/runs/{id}/artifacts", f"{RUNS}/RUNNING/artifacts", 202, {**ARTIFACT, "deferred": True}),
+    Call("get /projects/{p}/artifacts", "/projects/alpha/artifacts?run_id=RUNNING", 200),
+    Call("get /projects/{p}/artifacts/{id}", "/projects/alpha/artifacts/MADE", 200),
     Call("post /projects/{p}/segments", SEGMENTS, 201, {"text": "a new one"}, KEY),
     Call("post /projects/{p}/segments", SEGMENTS, 200, {"text": "one"}),
     Call("post /projects/{p}/segments/batch", f"{SEGMENTS}/batch", 201, {"segments": [{"text": "b"}]}, KEY),
@@ -168,6 +222,10 @@ class World:
             path = path.replace(kind.upper(), id)
         return path
 
+    def body(self, body: Any) -> Any:
+        named = {kind.upper(): id for kind, id in self.ids.items()}
+        return {key: named.get(str(value), value) for key, value in body.items()} if isinstance(body, dict) else body
+
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
@@ -176,8 +234,9 @@ def document() -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A project with people, tokens, a log, a history, jobs and a record set aside in it."""
+def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> World:
+    """A project with people, tokens, a log, a history, jobs, files and a record set aside in it."""
+    settings.FILE_STORAGES = {"default": {"provider": "memory"}}
     note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
     memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense")
     (set_aside,) = quarantine.of(COMMAND, project.slug)
@@ -188,7 +247,9 @@ def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.Monke
     token, _ = tokens.create(COMMAND, "alpha", "existing", ["read"])
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
     monkeypatch.setattr("jobs_app.domain.lease.new_token", lambda: LEASE)
-    ids = {**job_cast(project), **segment_cast(project), "set_aside": set_aside.id}
+    ids = {**run_cast(project), **job_cast(project), **file_cast(project), **segment_cast(project)}
+    ids["set_aside"] = set_aside.id
+    workspaces.write(COMMAND, "alpha", ids["pending"], "a.txt", [b"x"], 1)
     free_records.create(COMMAND, project.slug, "tasks", {"title": "a"})
     return World(chief, Api(make_token(project, Scope.WORK)), token.pk, ids)
 
@@ -214,23 +275,24 @@ def test_a_success_is_as_described(call: Call, world: World, document: dict[str,
 def test_refusals_are_as_described(call: Call, world: World, document: dict[str, Any]) -> None:
     """Nobody, somebody who may not, a typo in the address, a stale version, and bodies that are none."""
     method, path = call.operation.split(" ")[0].upper(), world.path(call)
+    body = world.body(call.body)
     join = "&" if "?" in path else "?"
     typo = "limit" if call.operation == OPEN else "typo"
     refused = [
-        Api().call(method, path, call.body),
-        Api("nonsense").call(method, path, call.body),
-        world.worker.call(method, path, call.body),
-        world.chief.call(method, f"{path}{join}{typo}=x", call.body),
-        world.chief.call(method, f"{path}{join}{typo}=%00", call.body),
-        world.chief.call(method, path.replace("alpha", "absent"), call.body),
-        world.chief.call(method, path, call.body, If_Match='"v99"', If_None_Match='"v99"'),
+        Api().call(method, path, body),
+        Api("nonsense").call(method, path, body),
+        world.worker.call(method, path, body),
+        world.chief.call(method, f"{path}{join}{typo}=x", body),
+        world.chief.call(method, f"{path}{join}{typo}=%00", body),
+        world.chief.call(method, path.replace("alpha", "absent"), body),
+        world.chief.call(method, path, body, If_Match='"v99"', If_None_Match='"v99"'),
     ]
     if call.body is not None:
         refused += [
             world.chief.call(method, path, b"{"),
             world.chief.call(method, path, b"[]"),
-            world.chief.call(method, path, {**call.body, "typo": 1}),
-            world.chief.call(method, path, call.body, Content_Type="text/plain"),
+            world.chief.call(method, path, {**body, "typo": 1}),
+            world.chief.call(method, path, body, Content_Type="text/plain"),
         ]
     for answer in refused:
         check(document, call.operation, answer)
@@ -292,7 +354,7 @@ def send(api: Api, call: Call, world: World, body: Any = None) -> Answer:
         body = {name: value for name, value in body.items() if name in call.body}
     elif body is not None:
         return api.call(method, f"{world.path(call)}?overlap_seconds=1", b" ", **dict(call.headers))
-    return api.call(method, world.path(call), call.body if body is None else body, **dict(call.headers))
+    return api.call(method, world.path(call), world.body(call.body) if body is None else body, **dict(call.headers))
 
 
 def check(document: dict[str, Any], operation: str, answer: Answer) -> None:

@@ -97,7 +97,7 @@ PAPERS: Final = Collection(
         Field("topic", Kind.TEXT),
         Field("tags", Kind.TEXT_LIST),
         Field("written_at", Kind.TIME),
-        Field("text", Kind.FULL_TEXT, newest="written_at"),
+        Field("text", Kind.WORDS, newest="written_at"),
     ),
 )
 NOTES: Final = Collection("notes", ids=Ids.SEQUENCE, fields=(Field("topic", Kind.TEXT),), partition="topic")

@@ -14,6 +14,7 @@ from storage_app.records.base import RecordStore
 from tests import databases
 from tests.contracts import providers
 from tests.contracts.backends import BACKENDS, COLLECTIONS, PERSISTENT, SHARED, Opening
+from tests.storage.s3 import S3, s3_server
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +73,12 @@ def _opening(request: pytest.FixtureRequest, folder: Path) -> Opening:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        yield server
 
 
 @pytest.fixture(params=list(providers.BACKENDS))

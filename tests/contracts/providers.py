@@ -12,7 +12,9 @@ from storage_app.providers import StorageError, StorageErrorCode, StorageProvide
 from storage_app.providers.local import LocalStorageProvider
 from storage_app.providers.memory import MemoryStorageProvider
 from storage_app.providers.scoped import ScopedStorageProvider
+from tests.contracts.example_provider import SqliteStorageProvider
 from tests.storage import github
+from tests.storage.s3 import S3
 
 # Gives an empty storage, and takes it away again; the folder is the test's own.
 Opener = Callable[[pytest.FixtureRequest, Path], AbstractAsyncContextManager[StorageProvider]]
@@ -45,6 +47,19 @@ async def _github(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator
 
 
 @asynccontextmanager
+async def _object(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[StorageProvider]:
+    """In a bucket that holds other things too."""
+    server: S3 = request.getfixturevalue("s3")
+    bucket = server.new_bucket()
+    server.put(bucket, "README.md", b"not ours")
+    server.put(bucket, "kept/elsewhere", b"nor this")
+    async with server.provider(bucket, prefix="kept/here") as provider:
+        yield provider
+    assert server.keys(bucket, outside="kept/here/") == ["README.md", "kept/elsewhere"]
+    assert server.unfinished_uploads(bucket) == []
+
+
+@asynccontextmanager
 async def _empty_github(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[StorageProvider]:
     with github.github(folder) as double:
         async with github.provider_on(double) as provider:
@@ -57,6 +72,8 @@ BACKENDS: Final[dict[str, Backend]] = {
     "scoped": Backend(_scoped),
     "github": Backend(_github),
     "empty github": Backend(_empty_github),
+    "object": Backend(_object),
+    "example": Backend(lambda request, folder: SqliteStorageProvider(str(folder / "files.sqlite3"))),
 }
 
 MESSAGE: Final = "What was done."

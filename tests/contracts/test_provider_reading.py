@@ -123,4 +123,4 @@ async def test_a_healthy_storage_says_so(provider: StorageProvider) -> None:
 
 
 async def test_a_provider_has_a_name(provider: StorageProvider) -> None:
-    assert provider.provider_name in ("local", "memory", "github", "object")
+    assert provider.provider_name in ("local", "memory", "github", "object", "sqlite")

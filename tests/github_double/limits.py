@@ -45,6 +45,7 @@ class Limits:
     write_limit: int = 5000
     graphql_limit: int = 5000
     content_per_minute: int = 80
+    content_per_hour: int = 500
     secondary_enabled: bool = False
     secondary_status: int = 403
     retry_after: str | None = "60"  # "date" sends an HTTP date
@@ -72,8 +73,9 @@ class Limits:
         if not makes_content or not self.secondary_enabled:
             return
         now = self.clock()
-        self._content = [at for at in self._content if at > now - 60]
-        if len(self._content) >= self.content_per_minute:
+        self._content = [at for at in self._content if at > now - HOUR]
+        in_the_last_minute = sum(at > now - 60 for at in self._content)
+        if in_the_last_minute >= self.content_per_minute or len(self._content) >= self.content_per_hour:
             raise RefusedError(self.secondary_status, SECONDARY, headers=self._retry_after(now))
         self._content.append(now)
 

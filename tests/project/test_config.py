@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from project import config
+from storage_app.providers import factory
 
 NO_FILE = Path("/nonexistent/.env")
 CANARY = "kanarienvogel-9f3c"  # stands in every value that could be a secret, and must stand in no sentence
@@ -41,6 +42,16 @@ WRONG: dict[str, list[str]] = {
     "HOLDFAST_GITHUB_BRANCH": ["a b", "a..b", "/a", "a.lock", "-a", "a~1", "@"],
     "HOLDFAST_GITHUB_API_URL": ["api.github.com", "ftp://host", f"https://u:{CANARY}@host", "https://host:port", "https://h?x"],
     "HOLDFAST_GITHUB_BASE_PATH": ["../up", "/root", "a//b", "a\\b", ".git"],
+    "HOLDFAST_OBJECT_SERVICE": ["ftp", "S3"],
+    "HOLDFAST_OBJECT_BUCKET": ["a", "a b", "a/b", "-a-", "s3://bucket", "x" * 300],
+    "HOLDFAST_OBJECT_PREFIX": ["../up", "/root", "a//b", "a\\b"],
+    "HOLDFAST_OBJECT_ENDPOINT": [
+        "s3.example.org", "ftp://host", f"https://u:{CANARY}@host", "https://host:port", "http://169.254.169.254",
+        "http://[fe80::1]", "http://0.0.0.0", "http://2852039166", "http://[::ffff:169.254.169.254]",
+    ],
+    "HOLDFAST_OBJECT_ACCESS_KEY": [f"{CANARY} {CANARY}", "ab", f"{CANARY}é"],
+    "HOLDFAST_OBJECT_SECRET_KEY": ["short", f"{CANARY}é"],
+    "HOLDFAST_OBJECT_REGION": ["a b", "eu/central", "x" * 65],
     "HOLDFAST_STORAGES": [
         CANARY,
         "[]",
@@ -59,6 +70,7 @@ WRONG: dict[str, list[str]] = {
     "HOLDFAST_SEGMENTS_IMPORT": ["~nobody-of-that-name/storage.json"],
     "HOLDFAST_POISON_LIMIT": ["0", "three", "1001", "²", "-1", "1.5"],
     "HOLDFAST_SEGMENTS_IDLE_DAYS": ["-1", "three", "3651", "²", "1.5"],
+    "HOLDFAST_WORKSPACE_MEGABYTES": ["0", "many", "1048577", "1.5"],
     "HOLDFAST_RETENTION_DAYS": [
         "7", "[]", '{"pending": 7}', '{"failed": -1}', '{"failed": "7"}', '{"failed": true}', '{"failed": 40000}',
     ],
@@ -75,7 +87,7 @@ WRONG: dict[str, list[str]] = {
 WRONG_TOGETHER: list[tuple[dict[str, str], str]] = [
     ({"HOLDFAST_STORAGE_PROVIDER": "github", "HOLDFAST_GITHUB_REPO": "a/b"}, "HOLDFAST_GITHUB_TOKEN"),
     ({"HOLDFAST_STORAGE_PROVIDER": "github", "HOLDFAST_GITHUB_TOKEN": CANARY}, "HOLDFAST_GITHUB_REPO"),
-    ({"HOLDFAST_STORAGE_PROVIDER": "object"}, "HOLDFAST_STORAGES"),
+    ({"HOLDFAST_STORAGE_PROVIDER": "object"}, "HOLDFAST_OBJECT_BUCKET"),
     ({"HOLDFAST_STORAGES": '{"default": {"provider": "object"}}'}, "HOLDFAST_STORAGE_PROVIDER=local"),
     ({"HOLDFAST_ALLOWED_HOSTS": "*"}, "HOLDFAST_DEBUG"),
     ({"HOLDFAST_DEBUG": "true", "HOLDFAST_PUBLIC_URL": "https://host"}, "HOLDFAST_PUBLIC_URL"),
@@ -231,9 +243,25 @@ class TestAddresses:
         assert load({"HOLDFAST_GITHUB_BASE_PATH": "data/holdfast"}).github_base_path == "data/holdfast"
 
     def test_options_of_an_object_store(self) -> None:
-        options = '{"default": {"provider": "object", "url": "s3://bucket"}}'
+        options = '{"default": {"provider": "object", "bucket": "files"}}'
         made = load({"HOLDFAST_STORAGE_PROVIDER": "object", "HOLDFAST_STORAGES": options})
-        assert made.storages["default"]["url"] == "s3://bucket"
+        assert made.file_storages()["default"]["bucket"] == "files"
+
+    def test_variables_of_an_object_store(self) -> None:
+        made = load(
+            {
+                "HOLDFAST_STORAGE_PROVIDER": "object",
+                "HOLDFAST_OBJECT_BUCKET": "files",
+                "HOLDFAST_OBJECT_ENDPOINT": "http://10.0.0.5:9000/",
+                "HOLDFAST_OBJECT_ACCESS_KEY": "key",
+                "HOLDFAST_OBJECT_SECRET_KEY": CANARY,
+            }
+        )
+        options = made.file_storages()["default"]
+        assert (options["bucket"], options["endpoint"]) == ("files", "http://10.0.0.5:9000")
+        assert options["secret_key"] == CANARY
+        assert CANARY not in repr(made) + repr(options)
+        factory.check_all({"default": options})
 
 
 class TestEnvFile:

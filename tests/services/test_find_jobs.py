@@ -121,3 +121,12 @@ def test_a_cursor_of_another_project_is_refused(project: Project, other_project:
     cursor = jobs.find(COMMAND, other_project.slug, JobFilter(), limit=1).next_cursor
     with pytest.raises(InvalidError):
         jobs.find(COMMAND, project.slug, JobFilter(), cursor=cursor)
+
+
+def test_the_whole_history_is_searched_however_much_lies_before_what_matches(project: Project) -> None:
+    old = make_job(project, name="the needle", content_type="rare", tags=["odd"])
+    for _ in range(2):
+        jobs.create_many(COMMAND, project.slug, [NewJob(name="hay", content_type="hay")] * 400)
+    for wanted in (JobFilter(text="needle"), JobFilter(content_type="rare"), JobFilter(tag="odd")):
+        page = jobs.find(COMMAND, project.slug, wanted, limit=1)
+        assert [job.id for job in page.jobs] == [old.id]

@@ -9,11 +9,18 @@ from storage_app.providers.github import GitHubStorageProvider
 from tests.github_double import GitHubDouble
 from tests.storage import github
 from tests.storage.github import QuickClock
+from tests.storage.s3 import S3, s3_server
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -25,14 +25,25 @@ from storage_app.django_storage import ProviderStorage
 from storage_app.provider_files import StoredFile
 from storage_app.providers.memory import MemoryStorageProvider
 from tests.storage.hostile_paths import REFUSED
+from tests.storage.s3 import S3
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "object"])
 def storage(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[ProviderStorage]:
-    options = {"local": {"root_path": str(tmp_path / "files")}, "memory": {}}[request.param]
-    settings.FILE_STORAGES = {"default": {"provider": request.param, **options}}
+    settings.FILE_STORAGES = {"default": {"provider": request.param, **options_of(request, tmp_path)}}
     yield ProviderStorage(base_url="/media")
     file_storages.close()
+
+
+def options_of(request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
+    match request.param:
+        case "local":
+            return {"root_path": str(folder / "files")}
+        case "object":
+            server: S3 = request.getfixturevalue("s3")
+            return server.options(server.new_bucket(), prefix="media")
+        case _:
+            return {}
 
 
 def content_of(storage: ProviderStorage, name: str) -> bytes:

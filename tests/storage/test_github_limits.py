@@ -118,7 +118,7 @@ async def test_an_enterprise_server_without_limits_sends_no_headers(
 ) -> None:
     double.limits.enabled = False
     assert await provider.list_files()
-    assert provider.statistics()["rate_limits"] == {"windows": [], "blocked_until": None}
+    assert provider.statistics()["rate_limits"] == {"windows": [], "blocked_until": None, "content": []}
 
 
 def answer(clock: QuickClock, remaining: int, reset: float, **headers: str) -> httpx.Response:
@@ -157,3 +157,63 @@ def test_what_is_not_a_number_is_not_believed(quick_clock: QuickClock) -> None:
     limits = RateLimits(quick_clock)
     limits.note(httpx.Response(200, headers={"x-ratelimit-remaining": "many"}), "core", is_write=False)
     limits.check("core", is_write=False)
+
+
+async def test_content_beyond_what_a_minute_allows_is_not_sent(
+    provider: GitHubStorageProvider, double: GitHubDouble, quick_clock: QuickClock
+) -> None:
+    """No header tells of this limit, and GitHub bans who runs against it."""
+    double.limits.secondary_enabled = True
+    await provider.list_files()
+    for number in range(80):
+        await provider.write_file("a", b"%d" % number, f"Number {number}")
+    with double.counting() as count:
+        error = await refused(provider.write_file("a", b"more", "More"), StorageErrorCode.RATE_LIMITED)
+        assert (await provider.read_file("a")).content == b"79"
+    assert count.counted == 0
+    assert error.retryable
+    assert 0 < seconds_until(error, quick_clock) <= 61
+    quick_clock.advance(61)
+    assert (await provider.write_file("a", b"more", "More")).changed
+    assert double.messages()[:2] == ["More", "Number 79"]
+
+
+async def test_a_batch_of_more_parts_than_a_minute_allows_waits_for_the_next(
+    provider: GitHubStorageProvider, double: GitHubDouble, quick_clock: QuickClock
+) -> None:
+    double.limits.secondary_enabled = True
+    double.commit({"run.sh": b"1"}, executable=True)
+    batch = [("run.sh", b"2"), *((f"{number}.png", b"\xff%d" % number) for number in range(150))]
+    with double.counting() as count:
+        await provider.write_files_batch(batch, "Pictures")
+    assert double.messages()[0] == "Pictures"
+    assert len([each for each in count.served if "/git/blobs" in str(each)]) == 150
+    assert 55 < sum(quick_clock.slept) < 130
+
+
+async def test_what_an_hour_does_not_allow_goes_up_in_two(
+    provider: GitHubStorageProvider, double: GitHubDouble, quick_clock: QuickClock
+) -> None:
+    double.limits.secondary_enabled = True
+    double.commit({"run.sh": b"1"}, executable=True)
+    batch = [("run.sh", b"2"), *((f"{number}.png", b"\xff%d" % number) for number in range(510))]
+    with double.counting() as first:
+        error = await refused(provider.write_files_batch(batch, "Pictures"), StorageErrorCode.RATE_LIMITED)
+    assert 60 < seconds_until(error, quick_clock) <= 3601
+    assert double.messages()[0] == "From elsewhere"
+    quick_clock.advance(seconds_until(error, quick_clock) + 1)
+    with double.counting() as second:
+        await provider.write_files_batch(batch, "Pictures")
+    assert double.messages()[0] == "Pictures"
+    blobs = [len([each for each in count.served if "/git/blobs" in str(each)]) for count in (first, second)]
+    assert blobs == [500, 10], "none went up twice"
+
+
+async def test_where_nothing_is_limited_nothing_is_counted(
+    provider: GitHubStorageProvider, double: GitHubDouble, quick_clock: QuickClock
+) -> None:
+    double.limits.enabled = False
+    for number in range(100):
+        await provider.write_file("a", b"%d" % number, f"Number {number}")
+    assert quick_clock.slept == []
+    assert len(double.messages()) == 101

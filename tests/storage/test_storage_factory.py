@@ -31,8 +31,26 @@ def anyio_backend() -> str:
         ({"provider": "local", "root_path": "/x", "rootpath": "/y"}, "no option 'rootpath'"),
         ({"provider": "local", "root_path": "/x", "lock_timeout": 1}, "no option 'lock_timeout'"),
         ({"provider": "memory", "root_path": "/x"}, "no option 'root_path'"),
-        ({"provider": "github", "token": "secret"}, "needs the option 'repository'"),
+        ({"provider": "github", "token": "canary"}, "needs the option 'repository'"),
         ({"provider": "github", "repository": "a/b", "cache_maxsize": True}, "'cache_maxsize' that is a bool"),
+        ({"provider": "object", "secret_key": "canary"}, "needs the option 'bucket'"),
+        ({"provider": "object", "bucket": "a/b"}, "bucket is not a name"),
+        ({"provider": "object", "bucket": "bucket", "service": "ftp"}, "service must be one of"),
+        ({"provider": "object", "bucket": "bucket", "prefix": "../x"}, "prefix has the part"),
+        ({"provider": "object", "bucket": "bucket", "prefix": "x" * 61}, "prefix is longer than 60"),
+        ({"provider": "object", "bucket": "bucket", "secret_key": "canary"}, "belong together"),
+        ({"provider": "object", "bucket": "bucket", "access_key": "canary", "anonymous": True}, "anonymous"),
+        (
+            {"provider": "object", "bucket": "bucket", "access_key": "a", "secret_key": "s", "anonymous": True},
+            "anonymous",
+        ),
+        ({"provider": "object", "bucket": "bucket", "timeout": 0}, "timeout must be more"),
+        ({"provider": "object", "bucket": "bucket", "service": "azure"}, "name of the storage account"),
+        ({"provider": "object", "bucket": "bucket", "service": "gcs", "access_key": "canary"}, "service account's key"),
+        (
+            {"provider": "object", "bucket": "bucket", "endpoint": "https://u:canary@host"},
+            "endpoint must be an address",
+        ),
         ({"provider": "memory", "project": 5}, "'project' that is no slug"),
         ({"provider": "memory", "project": "../x"}, "'project' that is no slug"),
     ],
@@ -43,7 +61,7 @@ def test_a_wrong_definition_is_refused_with_the_name_and_without_values(
     with pytest.raises(DefinitionError, match=reason) as caught:
         Storages({"default": {"provider": "memory"}, "archive": definition})
     assert "'archive'" in str(caught.value)
-    assert "secret" not in str(caught.value)
+    assert "canary" not in str(caught.value)
 
 
 async def test_a_storage_is_opened_once_and_when_first_asked_for(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ from storage_app.providers.github.endpoints import Endpoints
 from storage_app.providers.github.limits import RateLimits
 from storage_app.providers.github.refusals import GitHubError
 from storage_app.providers.github.tokens import TokenSource
+from storage_app.providers.github.uploaded import Uploaded
 
 API_VERSION: Final = "2022-11-28"
 RETRY_DELAYS: Final = (1.0, 2.0, 4.0)
 MOST_AT_ONCE: Final = 8
+PATIENCE: Final = 60.0  # seconds that a part of a commit waits for content to be allowed again
 JSON: Final = "application/vnd.github+json"
 RAW: Final = "application/vnd.github.raw+json"
 SHA: Final = "application/vnd.github.sha"
@@ -37,6 +39,7 @@ class GitHubApi:
         self.limits = RateLimits(clock)
         self.requests: Counter[str] = Counter()
         self.token_expires: str | None = None
+        self.uploaded = Uploaded(clock)
         self._tokens = tokens
         self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
         self._client = httpx.AsyncClient(
@@ -115,6 +118,8 @@ class GitHubApi:
     ) -> httpx.Response:
         token = await self._tokens.get(self._client)
         self.limits.check(resource, is_write)
+        if is_write:
+            await self._wait_for_content("/git/" in request["url"])
         headers = {**request["headers"], **({"Authorization": f"Bearer {token}"} if token else {})}
         async with self._at_once:
             try:
@@ -125,6 +130,14 @@ class GitHubApi:
         if response.is_success or (response.status_code == 304 and "If-None-Match" in headers):
             return response
         raise self.limits.refused(refusals.of_response(response, self.clock.now(), path), response)
+
+    async def _wait_for_content(self, is_part: bool) -> None:
+        """What is one of many for a commit waits for the next minute: given up, all before it would be sent again."""
+        while (free_at := self.limits.content_free_at) > self.clock.now():
+            if not is_part or free_at - self.clock.now() > PATIENCE:
+                raise refusals.limited(free_at)
+            await self.clock.sleep(free_at - self.clock.now())
+        self.limits.content.take()
 
     def _note(self, response: httpx.Response, resource: str, is_write: bool) -> None:
         self.limits.note(response, resource, is_write)

@@ -126,14 +126,20 @@ def _weight(plan: Plan) -> int:
 
 
 async def _blobs(api: GitHubApi, plan: Plan) -> set[str]:
-    """Uploads what cannot stand in a tree as text; known by its content, so twice does no harm."""
+    """Uploads what cannot stand in a tree as text; known by its content, so twice does no harm. What went up before a
+    limit ended it is not sent again: more than an hour allows goes up in several.
+    """
     few = asyncio.Semaphore(BLOBS_AT_ONCE)
 
     async def upload(step: Step) -> None:
         assert step.content is not None
+        assert step.new is not None
+        if step.new.sha in api.uploaded:
+            return
         async with few:
             body = {"content": base64.b64encode(step.content).decode(), "encoding": "base64"}
             await api.rest("POST", "/git/blobs", body=body, repeatable=True, path=step.change.path)
+            api.uploaded.add(step.new.sha)
 
     wanted = [step for step in plan.steps if step.content is not None and not _is_inline(step.content)]
     try:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import httpx
 
 from storage_app.providers.github import refusals
+from storage_app.providers.github.budgets import ContentBudget
 from storage_app.providers.github.clock import Clock
 from storage_app.providers.github.refusals import GitHubError, Kind
 
@@ -33,6 +34,7 @@ class RateLimits:
         self._blocked_until = 0.0
         self._refused_in_a_row = 0
         self.skew = 0.0
+        self.content = ContentBudget(clock)
 
     def check(self, resource: str, is_write: bool) -> None:
         """RATE_LIMITED for a request that cannot succeed: it is not sent."""
@@ -42,6 +44,11 @@ class RateLimits:
         window = self._windows.get(self._seen.get((resource, is_write), ("", 0)))
         if window and window.remaining <= 0 and window.reset > now + self.skew:
             raise refusals.limited(window.reset - self.skew + 1)
+
+    @property
+    def content_free_at(self) -> float:
+        """When content may be made again; the past, if now. An Enterprise server without limits has none for this."""
+        return self.content.free_at() if self._seen else 0.0
 
     def note(self, response: httpx.Response, resource: str, is_write: bool) -> None:
         """From the headers. Without them (an Enterprise server) there is no limit."""
@@ -89,7 +96,8 @@ class RateLimits:
             if window.reset > now + self.skew
         ]
         blocked = self._blocked_until if self._blocked_until > now else None
-        return {"windows": sorted(shown, key=lambda each: (each["resource"], each["reset"])), "blocked_until": blocked}
+        windows = sorted(shown, key=lambda each: (each["resource"], each["reset"]))
+        return {"windows": windows, "blocked_until": blocked, "content": self.content.state() if self._seen else []}
 
     def _note_skew(self, date: str, now: float) -> None:
         try:

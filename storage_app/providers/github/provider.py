@@ -49,6 +49,7 @@ class GitHubStorageProvider(StorageProvider):
 
     provider_name = "github"
     hash_kind = HashKind.GIT
+    remembers_batches = True
 
     def __init__(
         self,
@@ -125,6 +126,9 @@ class GitHubStorageProvider(StorageProvider):
     def invalidate_cache(self, prefix: str = "") -> None:
         """The next call asks GitHub where the branch is; content below the prefix is fetched anew."""
         self._mirror.forget(self._prefix + prefix if prefix else "")
+
+    def refresh(self) -> None:
+        self._mirror.head.forget()
 
     def statistics(self) -> dict[str, Any]:
         """Requests, cache hits and limits, for people and metrics."""

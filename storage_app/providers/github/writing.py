@@ -255,7 +255,8 @@ class Writer:
         if not is_hidden:
             return error
         message = "The token may read the repository, not write to it."
-        return GitHubError(StorageErrorCode.PERMISSION_DENIED, message, error.path, error.details)
+        details = {**error.details, "reason": "read_only_token"}
+        return GitHubError(StorageErrorCode.PERMISSION_DENIED, message, error.path, details)
 
     async def _pause(self, seconds: float) -> None:
         await self._api.clock.sleep(seconds * (0.5 + self._api.clock.chance()))

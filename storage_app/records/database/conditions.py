@@ -117,7 +117,7 @@ def _comparison(layout: Layout, dialect: Dialect, node: Condition) -> Expression
         return None
     if node.field is not None and node.field.kind is Kind.TEXT_LIST:
         return _element(layout, node)
-    if node.field is not None and node.field.kind is Kind.FULL_TEXT:
+    if node.field is not None and node.field.kind is Kind.WORDS:
         return None
     if node.field is not None and node.field.kind is Kind.SEARCH:
         return _words(layout.columns[node.field.name], dialect, node)

@@ -138,7 +138,7 @@ class Layout:
         return f"r_{self.name[:12].rstrip('_')}_{_digest(repr((self.name, terms)), 10)}"
 
 
-_WITHOUT_COLUMN: Final = frozenset({Kind.TEXT_LIST, Kind.FULL_TEXT})
+_WITHOUT_COLUMN: Final = frozenset({Kind.TEXT_LIST, Kind.WORDS})
 _MOST_CHOICES: Final = 1000
 _LONGEST_TABLE: Final = 50
 _LONGEST_COLUMN: Final = 40

@@ -22,13 +22,13 @@ from storage_app.records.base import (
 from storage_app.records.cursors import Terms
 from storage_app.records.database import (
     counting,
-    full_texts,
     imports,
     quarantine,
     sequences,
     stream_tables,
     texts,
     upkeep,
+    words,
 )
 from storage_app.records.database.conditions import narrowed
 from storage_app.records.database.counting import COUNTS, TALLIES, Emptied
@@ -45,7 +45,7 @@ from storage_app.records.ids import RecordId
 from storage_app.records.operations import Change, Durability, Operation, Outcome, Record, Result, Update, outcome
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import StreamEntry
-from storage_app.records.texts import Hits, Tallies, TextSelect
+from storage_app.records.words import Hits, Tallies, WordSelect
 
 T = TypeVar("T")
 
@@ -150,10 +150,10 @@ class DatabaseRecordStore(RecordStore):
                 return Selection(found, row.place)
         return Selection(found)
 
-    def _find_texts(self, project: str, asked: TextSelect) -> Hits:
+    def _find_words(self, project: str, asked: WordSelect) -> Hits:
         while True:
             try:
-                return full_texts.find(self._database, self._layout(asked.collection), project, asked, self._tallies)
+                return words.find(self._database, self._layout(asked.collection), project, asked, self._tallies)
             except UnreadableError as error:
                 self._set_aside(project, error)
 
@@ -287,7 +287,7 @@ class DatabaseRecordStore(RecordStore):
             for table in (
                 *tables,
                 *elements,
-                full_texts.TABLE,
+                words.TABLE,
                 stream_tables.STREAMS,
                 sequences.TABLE,
                 COUNTS,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from storage_app import strict_json
 from storage_app.records.base import Problem, Progress, Report
-from storage_app.records.database import full_texts, quarantine, rows, sequences, texts
+from storage_app.records.database import quarantine, rows, sequences, texts, words
 from storage_app.records.database.counting import COUNTS, TALLIES, Changes, counter_name, stored_values
 from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import FREE_TABLE, Layout
@@ -67,7 +67,7 @@ class _Found:
         if strict_json.dumps(self.row.document) != self.text:
             return "index_stale", "the document was written by hand"
         for field in self.layout.collection.fields:
-            if field.kind is Kind.FULL_TEXT:
+            if field.kind is Kind.WORDS:
                 continue  # judged by its words, below
             wanted = keys[field.name]
             if field.kind is Kind.SEARCH and isinstance(wanted, str):
@@ -79,7 +79,7 @@ class _Found:
                 return "index_stale", f"the column of {field.name} is not what the document says"
             if field.kind is Kind.SEARCH and not self._is_indexed(field.name, wanted):
                 return "index_stale", f"the index of texts does not have {field.name} as the document says it"
-        if self.layout.collection.full_text and self.words != full_texts.expected(self.layout, keys):
+        if self.layout.collection.words and self.words != words.expected(self.layout, keys):
             return "index_stale", "the words are not those of the document"
         return None
 
@@ -106,7 +106,7 @@ def checked(task: Task) -> Report:
             entries += held
             problems += faults
             problems += totals.differences(fetch, project, held)
-            if layout.collection.full_text and (lost := full_texts.orphans(fetch, layout, project)):
+            if layout.collection.words and (lost := words.orphans(fetch, layout, project)):
                 problems.append(Problem("index_stale", project, layout.name, None, f"{lost} texts of no record"))
     task.progress(records, records)
     return Report(records, entries, problems)
@@ -133,7 +133,7 @@ def rebuilt(task: Task) -> int:
     done = 0
     for project, layout in places:
         done = _rebuild_columns(task, layout, project, done)
-        if layout.collection.full_text:
+        if layout.collection.words:
             _remove_orphaned_texts(task, layout, project)
         _rebuild_counts(task, layout, project)
     task.progress(done, done)
@@ -214,9 +214,9 @@ def _found(
         ids = [row[0] for row in found]
         for (id, name), mark in texts.stored(fetch, dialect, layout, project, min(ids), max(ids)).items():
             indexed.setdefault(id, {})[name] = mark
-    words: dict[RecordId, tuple[int, int, str]] = {}
-    if layout.collection.full_text and found:
-        words = full_texts.stored(fetch, layout, project, min(row[0] for row in found), max(row[0] for row in found))
+    worded: dict[RecordId, tuple[int, int, str]] = {}
+    if layout.collection.words and found:
+        worded = words.stored(fetch, layout, project, min(row[0] for row in found), max(row[0] for row in found))
     return [
         _Found(
             layout,
@@ -230,7 +230,7 @@ def _found(
             {field.name: tuple(elements.get(row[0], {}).get(field.name, ())) for field in layout.lists},
             dialect,
             indexed.get(row[0], {}),
-            words.get(row[0]),
+            worded.get(row[0]),
         )
         for row in found
     ]
@@ -405,7 +405,7 @@ def _rebuild_columns(task: Task, layout: Layout, project: str, done: int) -> int
 
 
 def _remove_orphaned_texts(task: Task, layout: Layout, project: str) -> None:
-    task.database.write(lambda transaction: full_texts.remove_orphans(transaction, layout, project), Durability.DURABLE)
+    task.database.write(lambda transaction: words.remove_orphans(transaction, layout, project), Durability.DURABLE)
 
 
 def _rebuild_counts(task: Task, layout: Layout, project: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from storage_app import strict_json
 from storage_app.records.declarations import Collection, Key
-from storage_app.records.file import names, text_rows
+from storage_app.records.file import names, word_rows
 from storage_app.records.file.tables import Table
 from storage_app.records.ids import RecordId
 from storage_app.records.operations import Prepared, Record
@@ -86,8 +86,8 @@ class Rows:
         number = self._execute(table.insert, values).lastrowid
         if table.tag_fields:
             self._tag(table, number, {}, prepared.keys)
-        if table.has_text and number is not None:
-            text_rows.change(self.connection, table, number, {}, prepared.keys)
+        if table.has_words and number is not None:
+            word_rows.change(self.connection, table, number, {}, prepared.keys)
         sums = self._sum(table)
         sums.records += 1
         sums.bytes += _size(prepared.text)
@@ -101,8 +101,8 @@ class Rows:
         self._execute(table.update(changed), (version, prepared.text, folder, placed, *values, row.number))
         if table.tag_fields:
             self._tag(table, row.number, before, keys)
-        if table.has_text:
-            text_rows.change(self.connection, table, row.number, before, keys)
+        if table.has_words:
+            word_rows.change(self.connection, table, row.number, before, keys)
         self._sum(table).bytes += _size(prepared.text) - _size(row.text)
 
     def put(
@@ -121,8 +121,8 @@ class Rows:
     def delete(self, table: Table, row: Row) -> None:
         if table.tag_fields:
             self._tag(table, row.number, row.keys, {})
-        if table.has_text:
-            text_rows.change(self.connection, table, row.number, row.keys, {})
+        if table.has_words:
+            word_rows.change(self.connection, table, row.number, row.keys, {})
         self._execute(table.delete, (row.number,))
         sums = self._sum(table)
         sums.records -= 1

@@ -30,7 +30,7 @@ from storage_app.records.errors import (
     RecordStoreError,
     UnavailableError,
 )
-from storage_app.records.file import checking, quarantine, selecting, text_finding
+from storage_app.records.file import checking, quarantine, selecting, word_finding
 from storage_app.records.file.faults import IndexLostError
 from storage_app.records.file.journal import SEGMENT_BYTES
 from storage_app.records.file.layer import FileLayer
@@ -58,7 +58,7 @@ from storage_app.records.operations import (
 )
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import Numbers, PreparedEntry, StreamEntry, prepared_entries
-from storage_app.records.texts import Hits, Tallies, TextSelect
+from storage_app.records.words import Hits, Tallies, WordSelect
 from storage_app.search.ranking import Statistics
 
 T = TypeVar("T")
@@ -180,13 +180,13 @@ class FileRecordStore(RecordStore):
         table = self._table(select.collection)
         return self._ask(project, table, lambda connection: selecting.select(connection, table, select), Selection([]))
 
-    def _find_texts(self, project: str, asked: TextSelect) -> Hits:
+    def _find_words(self, project: str, asked: WordSelect) -> Hits:
         table = self._table(asked.collection)
         nothing = Hits([], False, Statistics(0, 0, dict.fromkeys(asked.scored, 0)))
         counter = self._change_counter(project, asked.collection, None)
 
         def work(connection: Any) -> Hits:
-            return text_finding.find(connection, table, asked, project, counter, self._tallies)
+            return word_finding.find(connection, table, asked, project, counter, self._tallies)
 
         return self._ask(project, table, work, nothing)
 

@@ -1,0 +1,225 @@
+"""The list of runs, a new one, and one run as a grid of documents by state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from jobs_app.domain.access import Scope
+from jobs_app.domain.document import SENTENCES
+from jobs_app.domain.run import Phase, RunState
+from jobs_app.errors import RefusedError
+from jobs_app.pages import run_filters
+from jobs_app.pages.first_steps import first_run_command
+from jobs_app.pages.forms import tell
+from jobs_app.pages.links import link_with, link_without
+from jobs_app.pages.requests import PageRequest, actor_of
+from jobs_app.pages.run_forms import AttachForm, NewRunForm, UploadForm
+from jobs_app.services import access, documents, run_failures, storages
+from jobs_app.services import runs as run_service
+from jobs_app.services.documents import DocumentView
+from jobs_app.services.runs import RunView
+from jobs_app.stores.noun_records import Found
+from jobs_app.templatetags import wording
+
+PAGE = 50
+DOCUMENTS = 100
+ENDINGS = ("failed", "timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What may be done with a run: the button, and the dialog that asks."""
+
+    name: str
+    label: str
+    icon: str
+    title: str
+    about: str
+    is_main: bool = False
+    is_dangerous: bool = False
+
+
+CHOICES: Mapping[str, Choice] = {
+    "start": Choice(
+        "start",
+        "Start",
+        "play",
+        "Start this run?",
+        "Each document that waits gets a job. Those that artifacts serve already are skipped.",
+        is_main=True,
+    ),
+    "force": Choice(
+        "force",
+        "Start all",
+        "play",
+        "Start every document?",
+        "Each document that waits gets a job, whatever was made of it before.",
+    ),
+    "retry": Choice(
+        "retry",
+        "Retry failed",
+        "retry",
+        "Retry the failed jobs?",
+        "Those that failed or ran out of time go back into the queue.",
+        is_main=True,
+    ),
+    "cancel": Choice(
+        "cancel",
+        "Cancel",
+        "stop",
+        "Cancel this run?",
+        "No document gets a job any more. Waiting jobs end at once; workers are told with their next heartbeat.",
+        is_dangerous=True,
+    ),
+    "clone": Choice(
+        "clone", "Clone", "copy", "Clone this run?", "A draft with the same options and the same documents is made."
+    ),
+    "delete": Choice(
+        "delete",
+        "Delete",
+        "trash",
+        "Delete this run?",
+        "What is known of its documents and artifacts goes with it, so nothing is skipped by them any more. "
+        "Files and jobs stay.",
+        is_dangerous=True,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    view: DocumentView
+    reason: str
+
+
+@require_safe
+def index(request: PageRequest, slug: str) -> HttpResponse:
+    actor = actor_of(request)
+    project = access.project_for(actor, slug, Scope.READ)
+    text = run_filters.read(request.GET).text
+    found = run_service.find(actor, slug, text=text or None, cursor=request.GET.get("cursor") or None, limit=PAGE)
+    has_more = found.next_cursor or found.previous_cursor
+    context = {
+        "project": project,
+        "rows": found.items,
+        "filters": {
+            "action": request.path,
+            "query": text,
+            "placeholder": "Words of a name or tag",
+            "count": f"{wording.count_of(len(found.items), 'run')} {'on this page' if has_more else 'found'}",
+            "chips": [{"name": "text", "value": text, "remove_url": request.path}] if text else [],
+            "clear_url": request.path,
+            "menus": [],
+        },
+        "narrows": bool(text),
+        "page": _pager(request, found),
+        "may_write": Scope.WRITE in actor.scopes_in(project.pk),
+        "command": first_run_command(request, slug),
+    }
+    return render(request, "runs/index.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: PageRequest, slug: str) -> HttpResponse:
+    actor = actor_of(request)
+    project = access.project_for(actor, slug, Scope.WRITE)
+    form = NewRunForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            made = run_service.create(actor, slug, form.new_run())
+        except RefusedError as error:
+            tell(form, error)
+        else:
+            messages.success(request, "The run is there. Attach its documents, then start it.")
+            return redirect("runs-show", slug, made.run.id)
+    context = {"project": project, "form": form}
+    return render(request, "runs/new.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+def show(request: PageRequest, slug: str, run_id: str) -> HttpResponse:
+    return page(request, slug, run_id)
+
+
+def page(request: PageRequest, slug: str, run_id: str, attaching: AttachForm | None = None) -> HttpResponse:
+    """The run; with a form to attach files that was filled in wrongly, that one in its place."""
+    actor = actor_of(request)
+    project = access.project_for(actor, slug, Scope.READ)
+    view = run_service.get(actor, slug, run_id)
+    asked = run_filters.read(request.GET)
+    cursor = request.GET.get("cursor") or None
+    found = documents.find(
+        actor, slug, run_id, state=asked.state, text=asked.text or None, cursor=cursor, limit=DOCUMENTS
+    )
+    may_write = Scope.WRITE in actor.scopes_in(project.pk)
+    may_attach = may_write and view.run.phase is not Phase.CANCELLED
+    aliases = storages.aliases_of(actor, slug) if may_attach else []
+    context = {
+        "project": project,
+        "view": view,
+        "run": view.run,
+        "rows": [document_row(each) for each in found.items],
+        "cells": run_filters.cells(request, view.tally, asked),
+        "failures": run_failures.of(actor, slug, run_id) if view.tally.failed else None,
+        "filters": run_filters.bar(request, asked, _count(view, asked, found)),
+        "narrows": asked.narrows,
+        "page": _pager(request, found),
+        "choices": [CHOICES[name] for name in actions_for(view)] if may_write else [],
+        "ask": request.GET.get("ask", ""),
+        "attach": (attaching or AttachForm(aliases)) if may_attach else None,
+        "upload": UploadForm() if may_attach else None,
+        "here": link_without(request, "ask"),
+    }
+    return render(request, "runs/show.html", context, status=422 if attaching and attaching.errors else 200)
+
+
+def document_row(view: DocumentView) -> DocumentRow:
+    document = view.document
+    return DocumentRow(view, document.detail or (SENTENCES[document.why] if document.why else ""))
+
+
+def actions_for(view: RunView) -> list[str]:
+    """What an operator may do with it as it is, the likeliest first."""
+    found = []
+    waiting = view.run.phase in (Phase.DRAFT, Phase.STARTED) and any(
+        number for plan, number in view.tally.plans.items() if plan.value == "attached"
+    )
+    if waiting:
+        found += ["start", "force"]
+    if view.run.phase is not Phase.CANCELLED and any(view.tally.jobs.get(state) for state in _troubled(view)):
+        found.append("retry")
+    if view.run.phase is not Phase.CANCELLED and not view.state.is_final:
+        found.append("cancel")
+    found.append("clone")
+    if view.state not in (RunState.STARTING, RunState.RUNNING):
+        found.append("delete")
+    return found
+
+
+def _troubled(view: RunView) -> list[Any]:
+    return [state for state in view.tally.jobs if state.value in ENDINGS]
+
+
+def _count(view: RunView, asked: run_filters.Asked, found: Found[DocumentView]) -> str:
+    if not asked.text:
+        counts = run_filters.by_state(view.tally)
+        return wording.count_of(counts[asked.state] if asked.state else view.tally.documents, "document")
+    has_more = found.next_cursor or found.previous_cursor
+    return f"{wording.count_of(len(found.items), 'document')} {'on this page' if has_more else 'found'}"
+
+
+def _pager(request: PageRequest, found: Found[Any]) -> dict[str, str]:
+    def at(cursor: str | None) -> str:
+        return link_with(request, cursor=cursor) if cursor else ""
+
+    return {
+        "summary": "",
+        "first_url": link_without(request, "cursor") if found.previous_cursor else "",
+        "previous_url": at(found.previous_cursor),
+        "next_url": at(found.next_cursor),
+    }

@@ -1,0 +1,228 @@
+"""Runs: made, found, changed, started, cancelled, repeated, deleted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from jobs_app.domain import new_run, run
+from jobs_app.domain.access import Actor, Scope
+from jobs_app.domain.document import Plan
+from jobs_app.domain.job import By
+from jobs_app.domain.maintenance import Deadline
+from jobs_app.domain.new_run import NewRun
+from jobs_app.domain.run import Phase, Run, RunState, Start, Tally
+from jobs_app.errors import ConflictError, InvalidError, PreconditionFailedError
+from jobs_app.models import Project
+from jobs_app.services import audit, run_steps, traces
+from jobs_app.services.project_runs import ProjectRuns, runs_of
+from jobs_app.services.storages import defined_for
+from jobs_app.stores.artifacts import ARTIFACTS
+from jobs_app.stores.documents import DOCUMENTS
+from jobs_app.stores.noun_records import Found
+from storage_app.records.operations import Delete
+from storage_app.records.query import Condition, Node, Op
+
+ORDERS: Final = ("-created_at", "created_at")
+AT_ONCE: Final = timedelta(seconds=2)  # how long a request helps along before it leaves the rest to the task
+LONGEST_RETRY: Final = timedelta(seconds=10)
+CHANGEABLE_ALWAYS: Final = frozenset({"name", "tags"})
+CHANGEABLE_WHILE_STARTING: Final = frozenset({"name"})  # the jobs that are still to be made must be as the first were
+BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run with what follows from its documents and jobs."""
+
+    run: Run
+    tally: Tally
+    state: RunState
+    progress: float
+
+    @property
+    def skipped(self) -> int:
+        return self.tally.plans.get(Plan.SKIPPED, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """How many jobs went back to the queue; `more` where the time was up before all were asked."""
+
+    jobs: int
+    more: bool
+
+
+def create(actor: Actor, slug: str, new: NewRun) -> RunView:
+    project, ours = runs_of(actor, slug, Scope.WRITE)
+    _refuse({name: getattr(new, name) for name in NewRun.__slots__})
+    defined_for(project, new.storage)
+    it = _draft(ours, actor, new)
+    made = ours.runs.insert(it, it.id)
+    _audit(actor, "run.create", project, made)
+    return _seen(ours, made)
+
+
+def get(actor: Actor, slug: str, id: str) -> RunView:
+    project, ours = runs_of(actor, slug, Scope.READ)
+    return _seen(ours, traces.found(project, "run", id, ours.runs.get))
+
+
+def find(
+    actor: Actor,
+    slug: str,
+    *,
+    phases: Sequence[Phase] = (),
+    text: str | None = None,
+    order: str = "-created_at",
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Found[RunView]:
+    """One page, newest first unless told otherwise."""
+    _, ours = runs_of(actor, slug, Scope.READ)
+    if order not in ORDERS:
+        raise InvalidError.at("order", f"choose one of {', '.join(ORDERS)}")
+    nodes: list[Node] = []
+    if phases:
+        nodes.append(Condition(("phase",), Op.IN, [phase.value for phase in phases]))
+    if text is not None:
+        if not text.split():
+            raise InvalidError.at("q", "has no word in it")
+        nodes.append(Condition(("search",), Op.SEARCH, text))
+    found = ours.runs.find(nodes, order, limit, cursor)
+    return Found([_seen(ours, each) for each in found.items], found.next_cursor, found.previous_cursor)
+
+
+def change(actor: Actor, slug: str, id: str, changes: Mapping[str, Any], version: int | None = None) -> RunView:
+    """Everything while it is a draft; name and tags always."""
+    project, ours = runs_of(actor, slug, Scope.WRITE)
+    _refuse(changes)
+    if "storage" in changes:
+        defined_for(project, changes["storage"])
+
+    def changed(it: Run) -> Run:
+        free = CHANGEABLE_WHILE_STARTING if it.phase is Phase.STARTING else CHANGEABLE_ALWAYS
+        fixed = sorted(changes.keys() - free)
+        if it.phase is not Phase.DRAFT and fixed:
+            raise ConflictError(f"The run was started, so {', '.join(fixed)} cannot change any more. Clone it instead.")
+        return replace(it, **changes)
+
+    after = ours.runs.change(id, changed, version=version)
+    _audit(actor, "run.change", project, after, fields=sorted(changes))
+    return _seen(ours, after)
+
+
+def start(actor: Actor, slug: str, id: str, *, force: bool = False, version: int | None = None) -> RunView:
+    """Each document that waits gets a job, or is skipped where artifacts serve. A small run is started when this
+    returns; a large one goes on by itself, and says how far it is. Started again, it takes what was attached since.
+    """
+    project, ours = runs_of(actor, slug, Scope.WRITE)
+    by = By.actor(actor)
+
+    def started(it: Run) -> Run:
+        if it.phase is Phase.STARTING:
+            raise ConflictError("The run is being started already.")
+        if it.phase is Phase.CANCELLED:
+            raise ConflictError("The run was cancelled. Clone it to run its documents again.")
+        return replace(it, phase=Phase.STARTING, start=Start(ours.store.now(), by, force))
+
+    if not ours.tally(ours.runs.get(id)).plans.get(run_steps.WAITING, 0):
+        raise ConflictError("No document of the run is waiting. Attach some first.")
+    after = ours.runs.change(id, started, version=version)
+    _audit(actor, "run.start", project, after, force=force)
+    run_steps.hand_out(ours, after, Deadline(AT_ONCE))
+    return _seen(ours, ours.runs.get(id))
+
+
+def cancel(actor: Actor, slug: str, id: str, reason: str = "", version: int | None = None) -> RunView:
+    """No document gets a job any more, and the jobs it has are cancelled: at once where they wait, with their
+    worker's next heartbeat where they are worked on.
+    """
+    project, ours = runs_of(actor, slug, Scope.WRITE)
+    by = By.actor(actor)
+
+    def cancelled(it: Run) -> Run:
+        if it.phase is Phase.CANCELLED or (it.phase is Phase.STARTED and ended):
+            raise ConflictError("The run has ended.")
+        return replace(it, phase=Phase.CANCELLED, cancelled_by=by)
+
+    it = ours.runs.get(id)
+    ended = run.state_of(it, ours.tally(it)).is_final
+    after = ours.runs.change(id, cancelled, version=version)
+    _audit(actor, "run.cancel", project, after, reason=reason)
+    run_steps.cancel_jobs(ours, after, Deadline(AT_ONCE), actor, reason)
+    return _seen(ours, after)
+
+
+def retry_failed(actor: Actor, slug: str, id: str, reason: str = "") -> Retried:
+    """Its jobs that failed or ran out of time go back to the queue. A program may do so as long as retries are left."""
+    project, ours = runs_of(actor, slug, Scope.WRITE)
+    it = ours.runs.get(id)
+    if it.phase is Phase.CANCELLED:
+        raise ConflictError("The run was cancelled. Clone it to run its documents again.")
+    retried, more = run_steps.retry_jobs(ours, it, actor, Deadline(LONGEST_RETRY), reason)
+    _audit(actor, "run.retry", project, it, jobs=retried, more=more, reason=reason)
+    return Retried(retried, more)
+
+
+def clone(actor: Actor, slug: str, id: str, name: str = "") -> RunView:
+    """A draft with the same options and the same documents, as they are in their storages by then."""
+    project, ours = runs_of(actor, slug, Scope.WRITE)
+    source = ours.runs.get(id)
+    values = {field: getattr(source, field) for field in NewRun.__slots__}
+    new = NewRun(**{**values, "name": name or f"{source.name} again"[:300]})
+    _refuse({"name": new.name})
+    it = _draft(ours, actor, new, cloned_from=source.id)
+    run_steps.copy_documents(ours, source, it)
+    made = ours.runs.insert(it, it.id)  # last, so that nobody meets a clone with half of the documents
+    _audit(actor, "run.clone", project, made, source=source.id)
+    return _seen(ours, made)
+
+
+def delete(actor: Actor, slug: str, id: str, version: int | None = None) -> None:
+    """The run with what is known of its documents and artifacts. Files and jobs stay."""
+    project, ours = runs_of(actor, slug, Scope.WRITE)
+    doomed = ours.runs.get(id)
+    if version is not None and doomed.version != version:
+        raise PreconditionFailedError("The run was changed meanwhile.", current_version=doomed.version)
+    if run.state_of(doomed, ours.tally(doomed)) in (RunState.STARTING, RunState.RUNNING):
+        raise ConflictError("The run has open jobs. Cancel it first.")
+    for collection in (ARTIFACTS, DOCUMENTS):
+        while batch := ours.store.query(slug, collection.name, {"run_id": id}, limit=BATCH).records:
+            ours.store.apply(slug, [Delete(collection.name, record.id, optional=True) for record in batch])
+    ours.runs.delete(id)
+    _audit(actor, "run.delete", project, doomed)
+
+
+def _draft(ours: ProjectRuns, actor: Actor, new: NewRun, cloned_from: str | None = None) -> Run:
+    now = ours.store.now()
+    return Run(
+        id=ours.runs.new_id(),
+        version=1,
+        name=new.name or f"Run of {now:%Y-%m-%d %H:%M}",
+        created_at=now,
+        created_by=By.actor(actor),
+        content_type=new.content_type,
+        options=new.options,
+        outputs=tuple(new.outputs),
+        storage=new.storage,
+        priority=new.priority,
+        tags=tuple(dict.fromkeys(new.tags)),
+        max_retries=new.max_retries,
+        cloned_from=cloned_from,
+    )
+
+
+def _seen(ours: ProjectRuns, it: Run) -> RunView:
+    tally = ours.tally(it)
+    return RunView(it, tally, run.state_of(it, tally), run.progress_of(tally))
+
+
+def _refuse(values: Mapping[str, Any]) -> None:
+    errors = [{"place": place, "reason": reason} for place, reason in new_run.faults(values)]
+    if errors:
+        raise InvalidError("; ".join(f"{error['place']}: {error['reason']}" for error in errors), errors)
+
+
+def _audit(actor: Actor, action: str, project: Project, it: Run, **detail: Any) -> None:
+    audit.record(actor, action, audit.Target("run", it.id, it.name), project=project, detail=detail)

@@ -1,0 +1,179 @@
+"""Kills a process before each step of putting changes into the outbox and sending them, in turn:
+
+    python -m tests.durability.every_step_of_the_outbox FOLDER '{"provider": "local"}' [FIRST STRIDE]
+
+A step is a statement or commit of the database, a call that changes the file system, or a request to GitHub, before it
+goes out and after its answer came. After each kill somebody else writes one of the files, if it has been sent; then the
+next process takes over, and everything that was acknowledged must be there, sent once. Prints how many changes had been
+acknowledged at each kill, and whether they had been sent; ends when the work gets through.
+"""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.durability.outbox_process import ALIAS, PROJECT, finish, in_child, migrate, prepare, use
+
+CALLS = ("replace", "unlink", "fsync")
+THEIRS = b"theirs, written after ours"
+
+
+def main(top: Path, definition: dict[str, Any], first: int = 0, stride: int = 1) -> None:
+    prepare(top, definition)
+    assert in_child(_migrated) == 0
+    for step in itertools.count(first, stride):
+        folder = top / str(step)
+        folder.mkdir()
+        database = folder / "outbox.sqlite3"
+        shutil.copy(top / "holdfast.sqlite3", database)
+        storage = _own(definition, folder, step)
+        acknowledged = folder / "acknowledged"
+        acknowledged.touch()
+        ended = in_child(partial(_work, database, storage, acknowledged, step))
+        assert ended in (0, -signal.SIGKILL), ended
+        known = acknowledged.read_text().split()
+        was_sent = in_child(partial(_write_after, database, storage))
+        assert was_sent in (0, 1), was_sent
+        assert in_child(partial(_judge, database, storage, known, bool(was_sent))) == 0, step
+        print(len(known), was_sent, flush=True)
+        if ended == 0:
+            print("through", flush=True)
+            return
+
+
+def _own(definition: dict[str, Any], folder: Path, step: int) -> dict[str, Any]:
+    """Each step has a storage that nobody has written to."""
+    if definition["provider"] == "local":
+        return {"provider": "local", "root_path": str(folder / "files")}
+    return {**definition, "base_path": f"steps/{step}"}
+
+
+def _migrated() -> int:
+    from django.db import connection
+
+    migrate()
+    connection.close()  # all of it is in the one file then, to be copied
+    return 0
+
+
+def _work(database: Path, storage: dict[str, Any], acknowledged: Path, step: int) -> int:
+    from storage_app import file_storages
+    from storage_app.outbox import flushing, pending
+    from storage_app.providers import FileChange, FileDelete, FileWrite
+
+    use(database, storage)
+    _write("gone", b"0")
+    _die_before(step)
+    rounds: list[list[FileChange]] = [
+        [FileWrite("a", b"1"), FileWrite("b", b"1")],
+        [FileWrite("a", b"2"), FileDelete("gone")],
+    ]
+    for number, changes in enumerate(rounds):
+        pending.put(ALIAS, PROJECT, changes, f"Round {number}")
+        with acknowledged.open("a") as file:
+            file.write(f"{number} ")
+    flushing.flush(ALIAS, PROJECT)
+    file_storages.close()
+    return 0
+
+
+def _die_before(step: int) -> None:
+    """From here on each step counts; the one of this number is never made."""
+    from django.db import connection
+    from httpx import AsyncHTTPTransport
+
+    left = itertools.count(step, -1)
+
+    def count() -> None:
+        if next(left) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watched(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            count()
+            return original(*args, **kwargs)
+
+        return call
+
+    def statement(execute: Callable[..., Any], *args: Any) -> Any:
+        count()
+        return execute(*args)
+
+    connection.execute_wrappers.append(statement)
+    connection._commit = watched(connection._commit)  # type: ignore[attr-defined] # what ends a transaction
+    for name in CALLS:
+        setattr(os, name, watched(getattr(os, name)))
+    send = AsyncHTTPTransport.handle_async_request
+
+    async def sent(self: AsyncHTTPTransport, request: Any) -> Any:
+        count()
+        answer = await send(self, request)
+        await answer.aread()
+        count()
+        return answer
+
+    AsyncHTTPTransport.handle_async_request = sent  # type: ignore[method-assign] # before and after each request
+
+
+def _write_after(database: Path, storage: dict[str, Any]) -> int:
+    """Somebody else writes over what was sent; 1 if it was."""
+    use(database, storage)
+    if _read("a") != b"2":
+        return 0
+    _write("a", THEIRS)
+    return 1
+
+
+def _judge(database: Path, storage: dict[str, Any], known: list[str], was_sent: bool) -> int:
+    use(database, storage)
+    finish()
+    a, b, gone = _read("a"), _read("b"), _read("gone")
+    if was_sent:
+        assert (a, b, gone) == (THEIRS, b"1", None), "sent before, and not written once more"
+    elif "1" in known:
+        assert (a, b, gone) == (b"2", b"1", None)
+    elif "0" in known:
+        # The second call may have been kept, and its acknowledgement lost with the process.
+        assert (a, b, gone) in ((b"1", b"1", b"0"), (b"2", b"1", None))
+    else:
+        assert (a, b, gone) in ((None, None, b"0"), (b"1", b"1", b"0"))
+    if storage["provider"] == "github":
+        _judge_history(was_sent, a)
+    return 0
+
+
+def _judge_history(was_sent: bool, a: bytes | None) -> None:
+    expected = {"a": (a is not None) + was_sent, "b": int(a is not None)}
+    found = {path: len(_versions(path)) for path in expected}
+    assert found == expected, found
+
+
+def _read(path: str) -> bytes | None:
+    from storage_app import file_storages
+
+    file = file_storages.run(lambda storages: storages.for_project(ALIAS, PROJECT).read_file_if_exists(path))
+    return None if file is None else file.content
+
+
+def _write(path: str, content: bytes) -> None:
+    from storage_app import file_storages
+
+    file_storages.run(lambda storages: storages.for_project(ALIAS, PROJECT).write_file(path, content, "Theirs"))
+
+
+def _versions(path: str) -> list[Any]:
+    from storage_app import file_storages
+
+    found: list[Any] = file_storages.run(lambda it: it.for_project(ALIAS, PROJECT).list_versions(path))
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -1,0 +1,66 @@
+"""An outbox in a process of its own: a database file and a storage, both given by the caller."""
+
+import json
+import os
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+ALIAS: Final = "files"
+PROJECT: Final = "alpha"
+
+
+def prepare(folder: Path, definition: dict[str, Any]) -> None:
+    """Before anything of ours is imported: settings know the database in the folder, and the one storage."""
+    os.environ["HOLDFAST_DATA_DIR"] = str(folder)
+    os.environ["HOLDFAST_ENV_FILE"] = str(folder / "none.env")
+    (folder / "none.env").touch()
+    os.environ["HOLDFAST_STORAGES"] = json.dumps({ALIAS: definition})
+    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+    import django
+
+    django.setup()
+
+
+def migrate() -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+
+
+def use(database: Path, definition: dict[str, Any]) -> None:
+    """Another database file and another storage, in a process that has opened neither."""
+    from django.conf import settings
+    from django.db import connection
+
+    connection.settings_dict["NAME"] = str(database)
+    settings.FILE_STORAGES = {ALIAS: definition}
+
+
+def finish() -> None:
+    """What the next process does: the lease of the dead has ended, and everything that waits is sent."""
+    from django.utils import timezone
+
+    from storage_app.outbox import flushing
+    from storage_app.outbox.tables import OutboxLine, PendingChange
+
+    OutboxLine.objects.update(held_until=timezone.now() - timedelta(seconds=1), retry_at=None)
+    flushing.flush(ALIAS, PROJECT)
+    left = list(PendingChange.objects.values_list("path", "state", "reason"))
+    assert not left, left
+
+
+def in_child(work: Callable[[], int]) -> int:
+    """What it returned, or minus the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            code = work()
+        except BaseException:  # noqa: BLE001 - told, and the child ends here
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
