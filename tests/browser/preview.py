@@ -1,6 +1,6 @@
 """Every page with made-up content, empty, full and hostile: templates are looked at and checked without any service.
 
-`/full/…` and `/empty/…` are drawn by `_view`; the names below are those the shell and the pages link to.
+`/full/…` and `/empty/…` are drawn by `_view`; behind them stand the addresses of the product, so every link works.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils.safestring import mark_safe
 
+from jobs_app import urls
 from jobs_app.pages import styleguide
 from jobs_app.pages.styleguide import FILTERS, HOSTILE, LONG
 from tests.browser import preview_jobs
@@ -262,7 +263,7 @@ def _nothing(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     return HttpResponse("<!doctype html><html lang=en><title>Elsewhere</title><h1>Elsewhere</h1>")
 
 
-def silent_stream(request: HttpRequest) -> HttpResponse:
+def silent_stream(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     """To a stream of events: do not ask again."""
     return HttpResponse(status=204, content_type="text/event-stream")
 
@@ -271,50 +272,23 @@ def _refused(request: HttpRequest) -> HttpResponse:
     return HttpResponse("<p data-sentence>The storage archive is full.</p>", status=507)
 
 
+SILENT = ("live", "vitals", "favicon")
+SAMPLE_OF = {"project-home": "overview", "jobs-show": "job"}
+
+
+def _stand_in(name: str) -> Callable[..., HttpResponse]:
+    """What answers at an address of the product: its sample where there is one, else next to nothing."""
+    if name == "styleguide":
+        return styleguide.show
+    if name in SILENT:
+        return silent_stream
+    sample = SAMPLE_OF.get(name, name)
+    return _view(sample, "full") if sample in SAMPLES else _nothing
+
+
 urlpatterns = [
     *(path(f"{filling}/{name}/", _view(name, filling)) for name in SAMPLES for filling in ("full", "empty")),
     path("admin/", admin.site.urls),
-    path("styleguide/", styleguide.show, name="styleguide"),
     path("refused/", _refused),
-    path("favicon.ico", silent_stream),
-    path("live/", silent_stream, name="live"),
-    path("vitals/", silent_stream, name="vitals"),
-    path("favicon.ico", silent_stream),  # what a browser asks for beside an answer without a head
-    path("", _nothing, name="home"),
-    path("login/", _view("login", "full"), name="login"),
-    path("logout/", _nothing, name="logout"),
-    path("account/", _view("account", "full"), name="account"),
-    path("account/password/", _view("account-password", "full"), name="account-password"),
-    path("account/sessions/", _view("account-sessions", "full"), name="account-sessions"),
-    path("account/sessions/end/", _nothing, name="sessions-end-others"),
-    path("account/sessions/<int:session>/end/", _nothing, name="session-end"),
-    path("docs/", _view("docs", "full"), name="docs"),
-    path("maintenance/", _view("maintenance", "full"), name="maintenance"),
-    path("maintenance/<str:task>/run/", _nothing, name="maintenance-run"),
-    path("projects/", _view("projects", "full"), name="projects"),
-    path("projects/new/", _view("project-new", "full"), name="project-new"),
-    path("p/<slug:slug>/", _view("overview", "full"), name="project-home"),
-    path("p/<slug:slug>/jobs/", _view("jobs", "full"), name="jobs"),
-    path("p/<slug:slug>/jobs/trash/", _view("jobs-trash", "full"), name="jobs-trash"),
-    path("p/<slug:slug>/jobs/views/", _view("jobs-views", "full"), name="jobs-views"),
-    path("p/<slug:slug>/jobs/<job_id>/", _view("job", "full"), name="jobs-show"),
-    path("p/<slug:slug>/failures/", _view("failures", "full"), name="failures"),
-    path("p/<slug:slug>/operations/", _view("operations", "full"), name="operations"),
-    path("p/<slug:slug>/operations/<which>/", _view("operation", "full"), name="operation"),
-    path("p/<slug:slug>/workers/", _view("workers", "full"), name="workers"),
-    path("p/<slug:slug>/pauses/", _view("pauses", "full"), name="pauses"),
-    *(path(f"p/<slug:slug>/{place}/do/", _nothing, name=name) for name, place in preview_jobs.ACTIONS.items()),
-    *(path(f"p/<slug:slug>/{name}/<job_id>/", _nothing, name=name) for name in preview_jobs.JOB_ACTIONS),
-    *(path(f"p/<slug:slug>/{name}/do/<which>/", _nothing, name=name) for name in preview_jobs.DEEDS),
-    path("p/<slug:slug>/delete/", _nothing, name="project-delete"),
-    path("p/<slug:slug>/settings/", _view("settings", "full"), name="settings"),
-    path("p/<slug:slug>/settings/members/", _view("settings-members", "full"), name="settings-members"),
-    path("p/<slug:slug>/settings/members/<int:member>/role/", _nothing, name="member-role"),
-    path("p/<slug:slug>/settings/members/<int:member>/remove/", _nothing, name="member-remove"),
-    path("p/<slug:slug>/settings/tokens/", _view("settings-tokens", "full"), name="settings-tokens"),
-    path("p/<slug:slug>/settings/tokens/<int:token>/revoke/", _nothing, name="token-revoke"),
-    path("p/<slug:slug>/settings/tokens/<int:token>/rotate/", _nothing, name="token-rotate"),
-    path("p/<slug:slug>/storages/", _nothing, name="storages"),
-    path("p/<slug:slug>/storages/quarantine/", _nothing, name="quarantine"),
-    path("p/<slug:slug>/settings/audit/", _view("settings-audit", "full"), name="settings-audit"),
+    *(path(str(page.pattern), _stand_in(page.name), name=page.name) for page in urls.urlpatterns),
 ]

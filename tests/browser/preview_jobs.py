@@ -33,17 +33,6 @@ from jobs_app.services.job_counts import JobCounts
 from jobs_app.services.pauses import Pause
 from tests.browser import numbers_world
 
-ACTIONS = {
-    "jobs-act": "jobs/act", "jobs-restore": "jobs/restore", "jobs-erase": "jobs/erase", "worker-drain": "workers/drain",
-    "jobs-view-save": "jobs/views/save",
-    "worker-resume": "workers/resume", "pause-resume": "pauses/resume",
-}  # fmt: skip
-JOB_ACTIONS = ("jobs-retry", "jobs-cancel", "jobs-release", "jobs-delete", "jobs-log", "jobs-log-text")
-DEEDS = (
-    "jobs-bulk", "jobs-view-change", "jobs-view-remove", "failures-retry", "failures-cancel", "operation-stop",
-    "operation-undo",
-)  # fmt: skip
-
 Sample = tuple[str, dict[str, Any], dict[str, Any]]
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

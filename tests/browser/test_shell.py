@@ -157,7 +157,7 @@ def test_a_destructive_form_goes_on_only_after_a_yes(visit: Visitor, live_server
     page.get_by_role("button", name="Delete the project").click()
     with page.expect_navigation():
         dialog.get_by_role("button", name="Delete reports").click()
-    assert sent == [f"{live_server.url}/p/reports/delete/"]
+    assert sent == [f"{live_server.url}/p/reports/settings/delete/"]
 
 
 def test_a_word_is_asked_for(visit: Visitor) -> None:
