@@ -277,7 +277,7 @@ class PastPage(Schema):
     next_cursor: str | None
 
 
-class VersionOut(Schema):
+class SegmentVersionOut(Schema):
     model_config = shown_as(examples.VERSION)
     segment_id: str
     version: int

@@ -27,13 +27,13 @@ from jobs_app.api.segment_schemas import (
     SegmentOut,
     SegmentPage,
     SegmentTrashPage,
+    SegmentVersionOut,
     SourceIn,
     StashIn,
     StashOut,
     TierList,
     UnstashIn,
     UnstashOut,
-    VersionOut,
 )
 from jobs_app.domain.new_segment import MOST_TOKENS, NewSegment
 from jobs_app.domain.segment import Source, Tier
@@ -332,7 +332,7 @@ def list_history(
     return answer({"items": items, "next_cursor": None if following is None else str(following)})
 
 
-@router.get(f"{SEGMENTS}/{{id}}/versions/{{version}}", response=VersionOut, summary="Read an earlier version")
+@router.get(f"{SEGMENTS}/{{id}}/versions/{{version}}", response=SegmentVersionOut, summary="Read an earlier version")
 def get_version(request: ApiRequest, p: Slug, id: SegmentId, version: VersionNumber) -> HttpResponse:
     return answer(segment_answers.version_value(id, version, segments.as_of(request.auth, p, id, version)))
 
