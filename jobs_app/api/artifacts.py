@@ -53,7 +53,10 @@ def write_artifacts(request: ApiRequest, p: Slug, id: RunId, body: ArtifactsIn) 
         "commits": dict(written.commits),
         "deferred": written.deferred,
     }
-    return job_answers.answer(value, 202 if written.deferred else 201)
+    response = job_answers.answer(value, 202 if written.deferred else 201)
+    if not written.deferred:
+        response["Location"] = request.path
+    return response
 
 
 @router.get(ARTIFACTS, response=ArtifactPage, summary="Find artifacts")

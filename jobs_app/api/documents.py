@@ -106,7 +106,10 @@ def _refuse_mixed(body: DocumentIn) -> None:
 
 def _attached(ids: list[str], p: str, run_id: str, request: ApiRequest, new: int, known: int) -> HttpResponse:
     items = [_value(view) for view in documents.get_many(request.auth, p, run_id, ids)]
-    return job_answers.answer({"new": new, "known": known, "items": items}, 201 if new else 200)
+    response = job_answers.answer({"new": new, "known": known, "items": items}, 201 if new else 200)
+    if new:
+        response["Location"] = f"{request.path}/{ids[0]}" if new == 1 else request.path
+    return response
 
 
 def _value(view: DocumentView) -> dict[str, object]:

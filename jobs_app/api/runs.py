@@ -56,7 +56,7 @@ def create_run(request: ApiRequest, p: Slug, body: RunIn, key: IdempotencyKey = 
     return tagged(answered(request, request.auth, perform, key))
 
 
-@router.get(RUN, response={200: RunOut, 304: None}, summary="Get a run")
+@router.get(RUN, response=RunOut, summary="Get a run", openapi_extra=problems(versioned=True))
 def get_run(request: ApiRequest, p: Slug, id: RunId) -> HttpResponse:
     """Its version is of what was asked for; state and progress move without it, so it is always sent."""
     return _one(runs.get(request.auth, p, id), p)

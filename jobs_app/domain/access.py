@@ -39,7 +39,7 @@ ROLE_PHRASES: Mapping[Role, str] = {
 SCOPE_PHRASES: Mapping[Scope, str] = {
     Scope.READ: "see everything of the project",
     Scope.WRITE: "create and change jobs, files, segments and records",
-    Scope.WORK: "claim jobs and report their outcome",
+    Scope.WORK: "claim jobs, report their outcome and write what they made",
     Scope.ADMIN: "manage members, tokens and the project itself",
 }
 

@@ -3,6 +3,7 @@
 from django.db import migrations, models
 
 import storage_app.records.database.columns
+from storage_app.records.database.texts import IndexTexts
 
 
 class Migration(migrations.Migration):
@@ -156,4 +157,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        IndexTexts("runs", False, {"search": "key_search"}),
+        IndexTexts("documents", False, {"search": "key_search"}),
     ]

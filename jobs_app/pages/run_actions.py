@@ -87,11 +87,11 @@ def attach(request: PageRequest, slug: str, run_id: str) -> HttpResponse:
             new, known = _attached(actor, slug, run_id, form.cleaned_data["storage"], form.wanted)
         except NotFoundError:
             runs.get(actor, slug, run_id)  # the run itself may be what is not there
-            form.add_error("files", "No file matches.")
+            form.add_error("paths", "No file matches.")
         except RefusedError as error:
             tell(form, error)
         except StorageError as error:
-            form.add_error("files", error.message)
+            form.add_error("paths", error.message)
         else:
             also = f" {known:,} were attached before." if known else ""
             messages.success(request, f"{wording.count_of(new, 'document')} attached.{also}")
@@ -132,5 +132,5 @@ def _attached(actor: Actor, slug: str, run_id: str, storage: str, wanted: Mappin
     if "path" in wanted:
         _, is_new = documents.attach(actor, slug, run_id, storage, wanted["path"])
         return int(is_new), int(not is_new)
-    made = documents.attach_many(actor, slug, run_id, storage, **wanted)
+    made = documents.attach_many(actor, slug, run_id, storage, glob=wanted.get("glob"), prefix=wanted.get("prefix"))
     return made.new, made.known

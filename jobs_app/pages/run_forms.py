@@ -59,7 +59,8 @@ class AttachForm(forms.Form):
     """Files that are in a storage: one, those in a folder, or those that a pattern matches."""
 
     storage = forms.ChoiceField()
-    files = forms.CharField(
+    paths = forms.CharField(
+        label="Files",
         max_length=1024,
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "placeholder": "handbook/**/*.md"}),
         help_text="A path, a folder with / at its end, or a pattern with *, ** and ?.",
@@ -72,7 +73,7 @@ class AttachForm(forms.Form):
     @property
     def wanted(self) -> dict[str, str]:
         """As the service takes it."""
-        text = self.cleaned_data["files"]
+        text = self.cleaned_data["paths"]
         if any(mark in text for mark in "*?["):
             return {"glob": text}
         return {"prefix": text.rstrip("/")} if text.endswith("/") else {"path": text}

@@ -13,7 +13,7 @@ from jobs_app.stores.artifacts import known_contents, remember_content
 from storage_app import file_storages
 from storage_app.hashes import Hasher, HashKind, kind_of
 from storage_app.outbox.reading import PendingView
-from storage_app.providers import StorageError, StorageErrorCode
+from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo
 from storage_app.records.base import RecordStore
 
 
@@ -35,9 +35,11 @@ class Contents:
         self._store = store
         self._slug = slug
         self._views: dict[str, PendingView] = {}
+        self._expected: dict[tuple[str, str], StorageFileInfo | StorageError] = {}
 
     def look_at(self, documents: Sequence[Document]) -> dict[str, Look]:
         """By document id; at most 1,000 at once."""
+        self.expect((document.storage, document.path) for document in documents)
         looks = {document.id: self.seen(document.storage, document.path) for document in documents}
         known = self._known(look.hash for look in looks.values())
         found: dict[str, Look] = {}
@@ -62,12 +64,23 @@ class Contents:
         remember_content(self._store, self._slug, {known: content})
         return content
 
+    def expect(self, places: Iterable[tuple[str, str]]) -> None:
+        """These will be asked about: they are looked at together, and for once."""
+        by_storage: dict[str, list[str]] = {}
+        for storage, path in dict.fromkeys(places):
+            by_storage.setdefault(storage, []).append(path)
+        for storage, paths in by_storage.items():
+            for path, found in self._view(storage).get_file_infos(paths).items():
+                self._expected[storage, path] = found
+
     def seen(self, storage: str, path: str) -> Look:
         """Hash and size, without reading the file where the storage can tell."""
         try:
-            info = self._view(storage).get_file_info(path)
+            info = self._expected.get((storage, path)) or self._view(storage).get_file_info(path)
         except StorageError as error:
-            return Look(missing=error.code is StorageErrorCode.NOT_FOUND, problem=error.message)
+            info = error
+        if isinstance(info, StorageError):
+            return Look(missing=info.code is StorageErrorCode.NOT_FOUND, problem=info.message)
         if info.is_directory or info.sha is None:
             return Look(missing=True, problem=f"{path} is a folder.")
         return Look(info.sha, info.size)

@@ -15,7 +15,7 @@ from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.run import Phase, Run
 from jobs_app.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from jobs_app.models import Project
-from jobs_app.services import audit, files, traces
+from jobs_app.services import access, audit, files, traces
 from jobs_app.services.contents import Contents, Look
 from jobs_app.services.project_runs import ProjectRuns, runs_of
 from jobs_app.services.storages import defined_for
@@ -24,7 +24,8 @@ from jobs_app.stores.job_records import JobRecords
 from jobs_app.stores.noun_records import Found
 from storage_app import file_storages, hashes
 from storage_app.outbox.reading import PendingView
-from storage_app.providers import StorageFileInfo, StorageStream
+from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo, StorageStream
+from storage_app.records.configured import record_store
 from storage_app.records.query import Condition, Node, Op
 
 INLINE_STORAGE: Final = "default"
@@ -60,7 +61,7 @@ def attach(
     project, ours = runs_of(actor, slug, Scope.WRITE)
     it = _open_run(ours, run_id, options)
     alias = defined_for(project, storage).alias
-    info = files.info(actor, slug, alias, path)
+    info = PendingView(alias, slug).get_file_info(path)
     if info.is_directory or info.sha is None:
         raise InvalidError.at("path", "is a folder; use prefix or glob to attach what is in it")
     made = _attached(ours, it, alias, [info], options or {})
@@ -87,9 +88,9 @@ def attach_many(
     if (glob is None) == (prefix is None):
         raise InvalidError.at("glob", "give either glob or prefix")
     found = (
-        files.found(actor, slug, alias, glob)
+        PendingView(alias, slug).list_files_glob(glob)
         if glob is not None
-        else files.listed(actor, slug, alias, prefix=prefix or "", recursive=True)
+        else PendingView(alias, slug).list_files(prefix or "", recursive=True)
     )
     infos = [info for info in found if not info.is_directory]
     if not infos:
@@ -113,7 +114,7 @@ def attach_inline(
     digest = hashes.sha256_hash(content).partition(":")[2]
     path = f"{INLINE_FOLDER}/{digest[:2]}/{digest}/{filename}"
     files.write(actor, slug, INLINE_STORAGE, path, content, f"Add {filename}")
-    info = files.info(actor, slug, INLINE_STORAGE, path)
+    info = PendingView(INLINE_STORAGE, slug).get_file_info(path)
     made = _attached(ours, it, INLINE_STORAGE, [info], options or {}, inline=True)
     document = made.documents[0] if made.new else _known(ours, it, INLINE_STORAGE, info.path)
     if made.new:
@@ -129,8 +130,9 @@ def get(actor: Actor, slug: str, run_id: str, id: str) -> DocumentView:
 
 
 def get_many(actor: Actor, slug: str, run_id: str, ids: Sequence[str]) -> list[DocumentView]:
-    """Those of the run that are there, in this order."""
-    _, ours = runs_of(actor, slug, Scope.READ)
+    """Those of the run that are there, in this order. Whoever may attach is told what was attached."""
+    project = access.project_for_one_of(actor, slug, (Scope.READ, Scope.WRITE))
+    ours = ProjectRuns(record_store(), project.slug)
     return _seen(ours, [each for each in ours.documents.get_many(ids) if each.run_id == run_id])
 
 
@@ -223,14 +225,24 @@ def _attached(
     inline: bool = False,
 ) -> Attached:
     first: list[Document] = []
-    new = 0
+    new = there = 0
     remaining, view = iter(infos), PendingView(storage, ours.slug)
     while chunk := list(islice(remaining, BATCH)):
-        hashed = [info if info.sha else view.get_file_info(info.path) for info in chunk]  # not every listing tells
+        hashed = _hashed(view, chunk)
         made = _insert(ours, [_document(ours, it, storage, info, options, inline) for info in hashed])
-        new += len(made)
+        new, there = new + len(made), there + len(hashed)
         first += made[: BATCH - len(first)]
-    return Attached(first, new, len(infos) - new)
+    return Attached(first, new, there - new)
+
+
+def _hashed(view: PendingView, infos: Sequence[StorageFileInfo]) -> list[StorageFileInfo]:
+    """Not every listing tells the hashes. A file that went meanwhile is as if it had never matched."""
+    asked = view.get_file_infos([info.path for info in infos if not info.sha])
+    known = [asked.get(info.path, info) for info in infos]
+    for each in known:
+        if isinstance(each, StorageError) and each.code is not StorageErrorCode.NOT_FOUND:
+            raise each
+    return [each for each in known if isinstance(each, StorageFileInfo) and each.sha]
 
 
 def _insert(ours: ProjectRuns, documents: Sequence[Document]) -> list[Document]:

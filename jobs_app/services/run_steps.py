@@ -6,7 +6,7 @@ so a start may be killed anywhere and go on twice at once, and no document has t
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -32,6 +32,7 @@ from storage_app.records.operations import Operation
 log = logging.getLogger("holdfast.runs")
 WAITING: Final = Plan.ATTACHED
 BATCH: Final = 200
+MOST_AT_ONCE: Final = 1000
 MOST_SERVING: Final = 100
 LONGEST_DETAIL: Final = 1000
 
@@ -77,12 +78,14 @@ def remember_ends(deadline: Deadline) -> Counts:
 def hand_out(ours: ProjectRuns, it: Run, deadline: Deadline) -> int:
     """How many documents were settled before the time was up; the run is started when none waits any more."""
     settled = 0
-    while not deadline.passed:
+    while True:
         if ours.runs.get(it.id).phase is not Phase.STARTING:
             break
         waiting = ours.documents.find({"run_id": it.id, "plan": WAITING.value}, "id", BATCH).items
         if not waiting:
             ours.runs.change(it.id, _started)
+            break
+        if deadline.passed:
             break
         try:
             _settle(ours, it, waiting)
@@ -136,7 +139,7 @@ def _jobs_in(ours: ProjectRuns, it: Run, states: Sequence[JobState], deadline: D
     """Page by page; what leaves the states meanwhile, and comes back, is not met twice."""
     records, cursor = JobRecords(ours.store, ours.slug), None
     wanted = {"run_id": it.id, "status__in": [state.value for state in states]}
-    while not deadline.passed:
+    while True:
         page = records.find(wanted, "created_at", BATCH, cursor)
         for job in page.jobs:
             if deadline.passed:
@@ -179,7 +182,8 @@ def _copy(document: Document, id: str, target: Run, now: datetime) -> Document:
 def _settle(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> None:
     contents = Contents(ours.store, ours.slug)
     looks = contents.look_at(documents)
-    judged = [_judged(ours, contents, it, document, looks[document.id]) for document in documents]
+    made_before = _made_before(ours, contents, it, documents, looks)
+    judged = [_judged(contents, it, document, looks[document.id], made_before) for document in documents]
     queued = [document for document in judged if document.plan is Plan.QUEUED]
 
     def written(made: Sequence[Job]) -> list[Operation]:
@@ -195,7 +199,30 @@ def _settle(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> None:
         ours.documents.apply(written([]))
 
 
-def _judged(ours: ProjectRuns, contents: Contents, it: Run, document: Document, look: Look) -> Document:
+def _made_before(
+    ours: ProjectRuns, contents: Contents, it: Run, documents: Sequence[Document], looks: Mapping[str, Look]
+) -> dict[str, list[Artifact]]:
+    """The newest artifacts by fingerprint, and their files looked at together."""
+    if it.start is not None and it.start.force:
+        return {}
+    wanted = {_fingerprint(it, each, content) for each in documents if (content := looks[each.id].content)}
+    page = ours.artifacts.find({"fingerprint__in": sorted(wanted)}, "-id", MOST_AT_ONCE)
+    found: dict[str, list[Artifact]] = {}
+    for artifact in page.items:
+        found.setdefault(artifact.fingerprint or "", []).append(artifact)
+    if page.next_cursor is not None:  # some have very many: each is asked for by itself
+        found = {each: ours.artifacts.find({"fingerprint": each}, "-id", MOST_SERVING).items for each in wanted}
+    contents.expect((artifact.storage, artifact.path) for made in found.values() for artifact in made)
+    return found
+
+
+def _fingerprint(it: Run, document: Document, content: str) -> str:
+    return fingerprint.of(content, it.content_type, options_for(it, document.options))
+
+
+def _judged(
+    contents: Contents, it: Run, document: Document, look: Look, made_before: Mapping[str, list[Artifact]]
+) -> Document:
     if look.content is None:
         why = Why.MISSING if look.missing else Why.UNREADABLE
         return replace(document, plan=Plan.REFUSED, why=why, detail=look.problem[:LONGEST_DETAIL])
@@ -209,20 +236,16 @@ def _judged(ours: ProjectRuns, contents: Contents, it: Run, document: Document, 
     )
     if it.start is not None and it.start.force:
         return replace(now, plan=Plan.QUEUED, why=Why.FORCED)
-    serving, why, detail = _serving(ours, contents, it, now, look.content)
+    serving, why, detail = _serving(contents, it, made_before.get(_fingerprint(it, now, look.content), []))
     if serving:
         return replace(now, plan=Plan.SKIPPED, why=Why.SERVED, served_by=tuple(each.id for each in serving))
     return replace(now, plan=Plan.QUEUED, why=Why.CHANGED if changed and why is Why.NEW else why, detail=detail)
 
 
-def _serving(
-    ours: ProjectRuns, contents: Contents, it: Run, document: Document, content: str
-) -> tuple[list[Artifact], Why, str]:
+def _serving(contents: Contents, it: Run, found: Sequence[Artifact]) -> tuple[list[Artifact], Why, str]:
     """The newest artifact for each output that was made of the same content with the same options, if together they
     are all that the run asks for and still are what they were.
     """
-    wanted = fingerprint.of(content, it.content_type, options_for(it, document.options))
-    found = ours.artifacts.find({"fingerprint": wanted}, "-id", MOST_SERVING).items
     newest: dict[str, Artifact] = {}
     for artifact in found:
         newest.setdefault(artifact.output, artifact)

@@ -1,7 +1,8 @@
 """A storage as it will be: what is pending shines through reads, listings, globs and hashes. For sync code."""
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -17,6 +18,7 @@ from storage_app.providers.streams import BytesStream, StorageStream, span
 from storage_app.providers.types import StorageCapability, StorageFile, StorageFileInfo, StorageVersion
 
 T = TypeVar("T")
+ASKED_AT_ONCE: Final = 8
 
 
 class PendingView:
@@ -54,6 +56,16 @@ class PendingView:
         if info.is_directory and not self.list_files(path):
             raise errors.not_found(path)
         return info
+
+    def get_file_infos(self, wanted: Sequence[str]) -> dict[str, StorageFileInfo | StorageError]:
+        """Of many at once, several at the same time; where there is none, the error that says why."""
+        rows = pending.all_visible(self.alias, self.project)
+        found: dict[str, StorageFileInfo | StorageError] = {}
+        for path in wanted:
+            if (row := rows.get(path)) is not None:
+                found[path] = errors.not_found(path) if row.action == PendingAction.DELETE else self._info(row)
+        rest = [path for path in wanted if path not in found]
+        return found | (self._ask(lambda provider: _infos(provider, rest)) if rest else {})
 
     def file_exists(self, path: str) -> bool:
         with contextlib.suppress(_Missing):
@@ -166,6 +178,19 @@ class _Missing(Exception):  # noqa: N818 - no error: an answer
 
 # How often something had been sent when this process last looked; touched on the storages' loop alone.
 _seen: Final[dict[str, int]] = {}
+
+
+async def _infos(provider: StorageProvider, wanted: Sequence[str]) -> dict[str, StorageFileInfo | StorageError]:
+    free = asyncio.Semaphore(ASKED_AT_ONCE)
+
+    async def info(path: str) -> StorageFileInfo | StorageError:
+        async with free:
+            try:
+                return await provider.get_file_info(path)
+            except StorageError as error:
+                return error
+
+    return dict(zip(wanted, await asyncio.gather(*map(info, wanted)), strict=True))
 
 
 def _capabilities(provider: StorageProvider) -> StorageCapability:

@@ -155,7 +155,7 @@ CALLS = [
     Call("post /projects/{p}/runs/{id}/cancel", f"{RUNS}/DRAFTED/cancel", 200, {"reason": "x"}),
     Call("post /projects/{p}/runs/{id}/cancel", f"{RUNS}/RUNNING/cancel", 202, {"reason": "x"}),
     Call("post /projects/{p}/runs/{id}/retry-failed", f"{RUNS}/RUNNING/retry-failed", 200, {"reason": "x"}),
-    Call("post /projects/{p}/runs/{id}/clone", f"{RUNS}/RUNNING/clone", 201, {"name": "x"}, KEY),
+    Call("post /projects/{p}/runs/{id}/clone", f"{RUNS}/RUNNING/clone", 201, {"name": "Again"}, KEY),
     Call("get /projects/{p}/runs/{id}/documents", f"{RUNS}/RUNNING/documents?state=processing", 200),
     Call("post /projects/{p}/runs/{id}/documents", f"{RUNS}/DRAFTED/documents", 201, {"path": "docs/b.md"}),
     Call("post /projects/{p}/runs/{id}/documents", f"{RUNS}/DRAFTED/documents", 200, {"path": "docs/a.md"}),

@@ -206,11 +206,12 @@ def test_artifacts_as_one_batch_again_and_deferred(api: Api) -> None:
     found = api.get(f"{PROJECT}/artifacts?content_hash={item['content_hash']}").json()["items"]
     assert [each["id"] for each in found] == [item["id"]]
     assert (item["attempt"], item["source"][:7]) == (1, "sha256:")
-    for wrong in (
+    wrongs: tuple[dict[str, Any], ...] = (
         {"artifacts": []},
         {"artifacts": [artifact(job)] * 2},
         {**artifact(job), "artifacts": [artifact(job)]},
-    ):
+    )
+    for wrong in wrongs:
         problem(api.post(place, wrong), 422)
 
 

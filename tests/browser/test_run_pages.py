@@ -1,0 +1,79 @@
+"""The pages of runs as a browser draws them: empty, full, of hostile names; what axe finds, and how wide they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from jobs_app.domain.access import COMMAND
+from jobs_app.domain.job_transitions import Failure
+from jobs_app.domain.new_run import NewRun
+from jobs_app.models import Project
+from jobs_app.services import artifacts, claims, documents, files, jobs, runs
+from jobs_app.services.artifacts import NewArtifact
+from storage_app.records.base import RecordStore
+from tests.browser.conftest import Visitor
+from tests.browser.test_accessibility import MEASURED, violations, width_beyond_window
+from tests.factories import claim_job
+
+HOSTILE = "<img src=x onerror=alert(1)>" + "wide" * 50
+
+
+@pytest.fixture
+def pages(settings: Settings, project: Project, memory_store: RecordStore) -> list[str]:
+    """A draft, and a run with every state, two attempts and several causes of failure."""
+    settings.ROOT_URLCONF = "tests.browser.real_urls"
+    settings.FILE_STORAGES = {"default": {"provider": "memory"}}
+    draft = runs.create(COMMAND, "alpha", NewRun(name=HOSTILE, tags=[HOSTILE[:60]], options={"x": HOSTILE})).run.id
+    full = runs.create(COMMAND, "alpha", NewRun(name="Outlines of the handbook")).run.id
+    for number in range(120):
+        path = f"docs/{number:03}{'-long' * 20 if number == 3 else ''}.md"
+        files.write(COMMAND, "alpha", "default", path, b"# Text\n" * number)
+    documents.attach_many(COMMAND, "alpha", full, "default", prefix="docs")
+    files.delete(COMMAND, "alpha", "default", "docs/119.md")
+    runs.start(COMMAND, "alpha", full)
+    for _ in range(2):
+        claimed = claim_job(project)
+        document_id = claimed.job.document_id or ""
+        new = NewArtifact(document_id, f"out/{claimed.job.attempt}.txt", b"%d\n" % claimed.job.attempt, claimed.job.id)
+        artifacts.write(COMMAND, "alpha", full, [new])
+        claims.fail(COMMAND, "alpha", claimed.job.id, claimed.lease_token, Failure("again", retryable=False))
+        jobs.retry(COMMAND, "alpha", claimed.job.id)
+    for number in range(12):
+        done = claim_job(project)
+        claims.fail(COMMAND, "alpha", done.job.id, done.lease_token, Failure(HOSTILE + "a" * number, retryable=False))
+    claim_job(project)
+    place = f"/p/alpha/runs/{full}/"
+    document = f"{place}documents/{document_id}/"
+    return [
+        "/p/alpha/runs/",
+        "/p/alpha/runs/new/",
+        f"/p/alpha/runs/{draft}/",
+        place,
+        f"{place}?state=failed&q=docs",
+        document,
+        f"{document}compare/",
+    ]
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 360), ("dark", 1440), ("light", 360)])
+def test_no_page_has_a_violation_or_is_wider_than_the_window(
+    visit: Visitor, pages: list[str], theme: str, width: int
+) -> None:
+    opened = visit("/p/alpha/runs/", theme=theme, width=width, **MEASURED)
+    found = {}
+    for number, path in enumerate(pages):
+        opened.page.goto(path)
+        if folder := os.environ.get("SCREENSHOTS"):
+            opened.page.screenshot(path=str(Path(folder) / f"{number}-{theme}-{width}.png"), full_page=True)
+        assert width_beyond_window(opened.page) <= 0, path
+        found[path] = violations(opened.page)
+    assert {path: faults for path, faults in found.items() if faults} == {}
+
+
+def test_the_empty_list_has_no_violation(visit: Visitor, settings: Settings, project: Project) -> None:
+    settings.ROOT_URLCONF = "tests.browser.real_urls"
+    opened = visit("/p/alpha/runs/", width=360, **MEASURED)
+    assert width_beyond_window(opened.page) <= 0
+    assert violations(opened.page) == []

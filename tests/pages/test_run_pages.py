@@ -1,0 +1,168 @@
+"""The pages of runs without a browser: what they show, what a form changes, what they say of what is gone."""
+
+import re
+
+import pytest
+from django.contrib.messages import get_messages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from pytest_django import Settings
+
+from jobs_app.domain.access import COMMAND, Role
+from jobs_app.domain.document import DocumentState
+from jobs_app.domain.job import Job
+from jobs_app.domain.job_transitions import Failure
+from jobs_app.domain.new_run import NewRun
+from jobs_app.models import Project
+from jobs_app.services import artifacts, claims, documents, files, jobs, runs
+from jobs_app.services.artifacts import NewArtifact
+from tests.factories import claim_job, make_person
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_storage")]
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def one_storage(settings: Settings) -> None:
+    settings.FILE_STORAGES = {"default": {"provider": "memory"}}
+
+
+@pytest.fixture
+def operator(project: Project) -> Client:
+    client = Client()
+    client.force_login(make_person(roles={project: Role.OPERATOR}))
+    return client
+
+
+def make_run(project: Project, *paths: str, name: str = "Outlines") -> str:
+    id = runs.create(COMMAND, project.slug, NewRun(name=name)).run.id
+    for path in paths:
+        files.write(COMMAND, project.slug, "default", path, path.encode())
+        documents.attach(COMMAND, project.slug, id, "default", path)
+    return id
+
+
+def body(client: Client, path: str, status: int = 200) -> str:
+    response = client.get(path)
+    assert response.status_code == status
+    return response.content.decode()
+
+
+def said(client: Client, path: str, **data: object) -> list[str]:
+    response = client.post(path, data)
+    assert response.status_code == 302, response.content
+    return [str(message) for message in get_messages(response.wsgi_request)][-1:]
+
+
+def shown(page: str) -> list[str]:
+    return re.findall(r'class="job-name__text">([^<]*)<', page)
+
+
+def test_an_empty_list_teaches_and_a_form_makes_the_first(operator: Client, project: Project) -> None:
+    assert "http://testserver/api/v1/projects/alpha/runs" in body(operator, "/p/alpha/runs/")
+    form = {"name": HOSTILE, "storage": "default", "priority": "0", "options": '{"depth": 3}', "outputs": "a, b"}
+    assert "Attach its documents" in said(operator, "/p/alpha/runs/new/", **form)[0]
+    (view,) = runs.find(COMMAND, "alpha").items
+    assert (view.run.options, list(view.run.outputs)) == ({"depth": 3}, ["a", "b"])
+    for page in ("/p/alpha/runs/", f"/p/alpha/runs/{view.run.id}/"):
+        assert HOSTILE not in body(operator, page)
+    wrong = operator.post("/p/alpha/runs/new/", {**form, "options": "{'no': 1}"})
+    assert (wrong.status_code, b"This is no JSON" in wrong.content) == (422, True)
+
+
+def test_documents_are_attached_from_the_page(operator: Client, project: Project) -> None:
+    run = make_run(project)
+    for path in ("docs/a.md", "docs/b.md", "docs/deep/c.md"):
+        files.write(COMMAND, "alpha", "default", path, b"x")
+    place = f"/p/alpha/runs/{run}/"
+    for wanted, new in (("docs/a.md", 1), ("docs/*.md", 1), ("docs/", 1)):
+        sentence = said(operator, f"{place}attach/", storage="default", paths=wanted)[0]
+        assert sentence.startswith(f"{new} document attached.")
+    assert shown(body(operator, place)) == ["docs/a.md", "docs/b.md", "docs/deep/c.md"]
+    nothing = operator.post(f"{place}attach/", {"storage": "default", "paths": "none/**"})
+    assert (nothing.status_code, b"No file matches." in nothing.content) == (422, True)
+    upload = SimpleUploadedFile("mine.md", b"# Mine")
+    assert said(operator, f"{place}upload/", file=upload) == ["mine.md is attached."]
+
+
+def test_a_run_is_started_cancelled_cloned_and_deleted(operator: Client, project: Project) -> None:
+    run = make_run(project, "docs/a.md", "docs/b.md")
+    act = f"/p/alpha/runs/{run}/act/"
+    assert said(operator, act, action="start") == ["The run was started."]
+    assert said(operator, act, action="start") == ["No document of the run is waiting. Attach some first."]
+    assert said(operator, act, action="delete") == ["The run has open jobs. Cancel it first."]
+    assert said(operator, act, action="cancel") == ["The run was cancelled."]
+    assert said(operator, act, action="clone") == ["This is the clone."]
+    assert said(operator, act, action="delete") == ["The run was deleted."]
+    gone = body(operator, f"/p/alpha/runs/{run}/", 404)
+    assert "The run &#x27;Outlines&#x27; was deleted on" in gone
+    (clone,) = runs.find(COMMAND, "alpha").items
+    assert run in body(operator, f"/p/alpha/runs/{clone.run.id}/")
+
+
+def test_documents_are_filtered_by_state_and_failures_are_grouped(operator: Client, project: Project) -> None:
+    run = make_run(project, *(f"docs/{n}.md" for n in range(4)))
+    runs.start(COMMAND, "alpha", run)
+    for number in range(2):
+        claimed = claim_job(project)
+        failure = Failure(f"no page {number}", retryable=False)
+        claims.fail(COMMAND, "alpha", claimed.job.id, claimed.lease_token, failure)
+    page = body(operator, f"/p/alpha/runs/{run}/")
+    assert re.search(r"<strong>2</strong><a [^>]*>no page …</a>", page)
+    assert len(shown(page)) == 4
+    failed = body(operator, f"/p/alpha/runs/{run}/?state={DocumentState.FAILED}")
+    assert len(shown(failed)) == 2
+    assert "No document matches" in body(operator, f"/p/alpha/runs/{run}/?state=completed")
+    assert said(operator, f"/p/alpha/runs/{run}/act/", action="retry") == ["2 jobs went back into the queue."]
+
+
+def test_a_run_of_many_documents_is_paged(operator: Client, project: Project) -> None:
+    run = make_run(project, *(f"docs/{n:03}.md" for n in range(150)))
+    page = body(operator, f"/p/alpha/runs/{run}/")
+    (address,) = re.findall(r'href="([^"]*)" rel="next"', page)
+    rest = body(operator, address.replace("&amp;", "&"))
+    assert (len(shown(page)), len(shown(rest))) == (100, 50)
+
+
+def test_a_document_says_what_it_is_and_what_changed(operator: Client, project: Project) -> None:
+    run = make_run(project, "docs/a.md")
+    runs.start(COMMAND, "alpha", run)
+    document = documents.find(COMMAND, "alpha", run).items[0].document
+    place = f"/p/alpha/runs/{run}/documents/{document.id}/"
+    page = body(operator, place)
+    assert "Nothing was made of it" in page
+    assert "changed since" not in page
+    files.write(COMMAND, "alpha", "default", "docs/a.md", b"other")
+    assert "The file changed since the run took it" in body(operator, place)
+    files.delete(COMMAND, "alpha", "default", "docs/a.md")
+    assert "no longer in its storage" in body(operator, place)
+    job = body(operator, f"/p/alpha/jobs/{document.job_id}/")
+    assert place in job
+    jobs.cancel(COMMAND, "alpha", document.job_id or "")
+    jobs.delete(COMMAND, "alpha", document.job_id or "")
+    assert "deleted" in body(operator, place)
+    assert said(operator, f"{place}detach/") == ["The document was taken out. Its file stays."]
+    assert "was deleted on" in body(operator, place, 404)
+
+
+def test_two_attempts_are_compared(operator: Client, project: Project) -> None:
+    run = make_run(project, "docs/a.md")
+    runs.start(COMMAND, "alpha", run)
+    for text in (b"one\ntwo\n", b"one\n<b>2</b>\n"):
+        claimed = claim_job(project)
+        assert claimed.job.document_id
+        path = f"out/{claimed.job.attempt}.txt"
+        new = [NewArtifact(claimed.job.document_id, path, text, claimed.job.id), _same(claimed.job)]
+        artifacts.write(COMMAND, "alpha", run, new)
+        claims.fail(COMMAND, "alpha", claimed.job.id, claimed.lease_token, Failure("again", retryable=False))
+        jobs.retry(COMMAND, "alpha", claimed.job.id)
+    place = f"/p/alpha/runs/{run}/documents/{claimed.job.document_id}/"
+    assert f"{place}compare/" in body(operator, place)
+    page = body(operator, f"{place}compare/")
+    assert "<del>-two</del>" in page
+    assert "<ins>+&lt;b&gt;2&lt;/b&gt;</ins>" in page
+    assert "the same" in page
+
+
+def _same(job: Job) -> NewArtifact:
+    return NewArtifact(job.document_id or "", "out/same.txt", b"same", job.id, "same")

@@ -1,0 +1,123 @@
+"""The example of the guide, as it is printed there: against a server of its own and GitHub's double."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from storage_app.providers.github import Clock
+from tests.github_double import GitHubDouble
+from tests.github_double.serving import on_a_port
+from tests.project.servers import free_port, until
+from tests.storage import github
+
+ROOT = Path(__file__).resolve().parent.parent
+GUIDE = ROOT / "templates/docs/31-runs-example.md"
+WORKER, RUN = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+PATIENCE = 120
+FILES = {
+    "handbook/docs/start.md": b"# Start\n\nSee [the next](next.md).\n",
+    "handbook/docs/next.md": b"# Next\n\n## More\n",
+    "handbook/docs/deep/far.md": b"# Far\n",
+}
+
+
+@pytest.fixture
+def double(tmp_path: Path) -> Iterator[GitHubDouble]:
+    with github.github(tmp_path, Clock()) as double:
+        double.commit(FILES, "The handbook")
+        double.limits.enabled = False
+        yield double
+
+
+@pytest.fixture
+def world(double: GitHubDouble, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A server from scratch; the environment of the two programs."""
+    with on_a_port(double) as url:
+        settings = {
+            "HOLDFAST_DATA_DIR": str(tmp_path / "data"),
+            "HOLDFAST_ENV_FILE": str(tmp_path / "none.env"),
+            "HOLDFAST_STORAGE_PROVIDER": "github",
+            "HOLDFAST_GITHUB_REPO": github.REPOSITORY,
+            "HOLDFAST_GITHUB_TOKEN": double.TOKEN,
+            "HOLDFAST_GITHUB_API_URL": url,
+            "DJANGO_SETTINGS_MODULE": "project.settings",
+        }
+        (tmp_path / "none.env").touch()
+        environ = {**os.environ, **settings}
+        manage(environ, "migrate", "--verbosity", "0")
+        manage(environ, "projects", "create", "handbook")
+        scopes = [part for scope in ("read", "write", "work") for part in ("--scope", scope)]
+        token = manage(environ, "tokens", "create", "--project", "handbook", *scopes).strip().split()[-1]
+        port = free_port()
+        address = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "project.serving.server", "--port", str(port), "--lifeline"]
+        with (
+            (tmp_path / "log").open("wb") as log,
+            subprocess.Popen(
+                command, cwd=ROOT, env=environ, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
+            ) as server,
+        ):
+            try:
+                until(lambda: answers(address, server), "the server answers", PATIENCE)
+                yield {**os.environ, "HOLDFAST": address, "TOKEN": token}
+            finally:
+                server.terminate()
+
+
+def test_the_second_run_makes_one_job_and_one_commit_for_the_one_changed_file(
+    world: dict[str, str], double: GitHubDouble
+) -> None:
+    before = commits(double)
+    assert program(RUN, world)["queued"] == len(FILES)
+    program(WORKER, world)
+    assert commits(double) == before + 1
+    made = double.files()["handbook/outlines/docs/start.md.json"]
+    assert ast.literal_eval(made.decode()) == {"headings": ["Start"], "links": ["next.md"]}
+
+    double.commit({"handbook/docs/next.md": b"# Next\n\n## Other\n"}, "One file changes")
+    before = commits(double)
+    plans = program(RUN, world)
+    assert (plans["queued"], plans["skipped"]) == (1, len(FILES) - 1)
+    program(WORKER, world)
+    assert commits(double) == before + 1
+    assert b"Other" in double.files()["handbook/outlines/docs/next.md.json"]
+    headers = {"Authorization": f"Bearer {world['TOKEN']}"}
+    jobs = httpx.get(f"{world['HOLDFAST']}/api/v1/projects/handbook/jobs", headers=headers).json()["items"]
+    assert [job["status"] for job in jobs] == ["completed"] * (len(FILES) + 1)
+    assert program(RUN, world)["skipped"] == len(FILES)
+
+
+def program(text: str, environ: dict[str, str]) -> dict[str, Any]:
+    """Run as it is printed; what it printed itself, if anything."""
+    done = subprocess.run(
+        [sys.executable, "-c", text], env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(ast.literal_eval(done.stdout)) if done.stdout.strip() else {}
+
+
+def manage(environ: dict[str, str], *words: str) -> str:
+    command = [sys.executable, "manage.py", *words]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def answers(address: str, server: "subprocess.Popen[bytes]") -> bool:
+    assert server.poll() is None
+    try:
+        return httpx.get(f"{address}/healthz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def commits(double: GitHubDouble) -> int:
+    return len(double.messages())
