@@ -202,7 +202,9 @@ class ArtifactOut(Schema):
     path: str
     content_hash: str
     size: int
-    source: str | None = Field(description="The SHA-256 of the content it was made from.")
+    source: str | None = Field(
+        description="The SHA-256 of what it was made from; null where the file had changed."
+    )
     options: dict[str, Any]
     fingerprint: str | None = Field(description="Equal for equal content, content type and options.")
     created_at: Time

@@ -73,8 +73,9 @@ def write(
     jobs = _jobs(ours, it, new)
     if Scope.WRITE not in actor.scopes_in(project.pk):
         _refuse_beyond_work(it, new, jobs)
+    sources = _sources(ours, [_of(documents, it, item) for item in new])
     artifacts = [
-        _artifact(ours, actor, it, _of(documents, it, item), jobs.get(item.job_id or ""), item, deferred)
+        _artifact(ours, actor, it, documents[item.document_id], jobs.get(item.job_id or ""), item, deferred, sources)
         for item in new
     ]
     commits: dict[str, str] = {}
@@ -169,15 +170,35 @@ def _of(documents: Mapping[str, Document], it: Run, item: NewArtifact) -> Docume
     return document
 
 
+def _sources(ours: ProjectRuns, documents: Sequence[Document]) -> dict[str, str | None]:
+    """What each was read as, by document. Unknown where the file is another one than the run took: the worker may have
+    read either, so what it made must never serve for the content that the run knows.
+    """
+    contents = Contents(ours.store, ours.slug)
+    contents.expect((each.storage, each.path) for each in documents)
+    found: dict[str, str | None] = {}
+    for each in documents:
+        if contents.seen(each.storage, each.path).hash != each.content_hash:
+            found[each.id] = None
+        elif each.id not in found:
+            found[each.id] = each.content or contents.content_of(each.storage, each.path, each.content_hash)
+    return found
+
+
 def _artifact(
-    ours: ProjectRuns, actor: Actor, it: Run, document: Document, job: Job | None, item: NewArtifact, deferred: bool
+    ours: ProjectRuns,
+    actor: Actor,
+    it: Run,
+    document: Document,
+    job: Job | None,
+    item: NewArtifact,
+    deferred: bool,
+    sources: Mapping[str, str | None],
 ) -> Artifact:
     storage = item.storage or it.storage
     view = PendingView(storage, ours.slug)
     options = options_for(it, document.options) if item.options is None else dict(item.options)
-    source = document.content or Contents(ours.store, ours.slug).content_of(
-        document.storage, document.path, document.content_hash
-    )
+    source = sources[document.id]
     id = ours.artifacts.new_id()
     return Artifact(
         id=id,

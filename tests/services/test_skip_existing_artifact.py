@@ -105,6 +105,17 @@ def test_one_changed_option_is_other_work(project: Project, options: dict[str, A
     assert plans(project, started(project, options=options)) == {"docs/a.md": (DocumentState.PENDING, Why.NEW)}
 
 
+def test_what_was_made_while_the_file_changed_serves_for_neither_content(project: Project) -> None:
+    put(project, "docs/a.md", "A")
+    started(project)
+    put(project, "docs/a.md", "changed while the job waited")
+    assert work(project) == 1
+    assert [each.source for each in artifacts.find(COMMAND, project.slug).items] == [None]
+    assert plans(project, started(project)) == {"docs/a.md": (DocumentState.PENDING, Why.NEW)}
+    put(project, "docs/a.md", "A")
+    assert plans(project, started(project)) == {"docs/a.md": (DocumentState.PENDING, Why.NEW)}
+
+
 def test_force_runs_all(project: Project) -> None:
     put(project, "docs/a.md", "A")
     started(project)
