@@ -214,11 +214,18 @@ def _artifact(
         size=len(item.content),
         source=source,
         options=options,
-        fingerprint=fingerprint.of(source, it.content_type, options) if source else None,
+        fingerprint=_fingerprint(it, job, source, options),
         created_at=ours.store.now(),
         created_by=By.actor(actor),
         deferred=deferred,
     )
+
+
+def _fingerprint(it: Run, job: Job | None, source: str | None, options: Mapping[str, Any]) -> str | None:
+    """None where it is not known of what it was made: content that changed, or texts that only a job could tell."""
+    if source is None or (it.uses and job is None):
+        return None
+    return fingerprint.of(source, it.content_type, options, job.uses if job else ())
 
 
 def _kept(ours: ProjectRuns, artifacts: Sequence[Artifact]) -> list[Artifact]:

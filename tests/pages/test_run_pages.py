@@ -12,9 +12,10 @@ from jobs_app.domain.access import COMMAND, Role
 from jobs_app.domain.document import DocumentState
 from jobs_app.domain.job import Job
 from jobs_app.domain.job_transitions import Failure
+from jobs_app.domain.library import Kind
 from jobs_app.domain.new_run import NewRun
 from jobs_app.models import Project
-from jobs_app.services import artifacts, claims, documents, files, jobs, runs
+from jobs_app.services import artifacts, claims, documents, files, jobs, library, runs
 from jobs_app.services.artifacts import NewArtifact
 from tests.factories import claim_job, make_job, make_person
 
@@ -66,6 +67,13 @@ def test_an_empty_list_teaches_and_a_form_makes_the_first(operator: Client, proj
     assert (view.run.options, list(view.run.outputs)) == ({"depth": 3}, ["a", "b"])
     for page in ("/p/alpha/runs/", f"/p/alpha/runs/{view.run.id}/"):
         assert HOSTILE not in body(operator, page)
+    unknown = operator.post("/p/alpha/runs/new/", {**form, "uses": "prompts/none, nonsense"})
+    assert unknown.status_code == 422
+    assert "There is no prompt &#x27;none&#x27; here" in unknown.content.decode()
+    library.write(COMMAND, "alpha", Kind.PROMPTS, "outline", "Outline it.")
+    said(operator, "/p/alpha/runs/new/", **form, uses="prompts/outline")
+    used = runs.find(COMMAND, "alpha").items[0].run.id
+    assert 'href="/p/alpha/library/prompts/outline/"' in body(operator, f"/p/alpha/runs/{used}/")
     wrong = operator.post("/p/alpha/runs/new/", {**form, "options": "{'no': 1}"})
     assert (wrong.status_code, b"This is no JSON" in wrong.content) == (422, True)
 
