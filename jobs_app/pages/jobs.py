@@ -17,7 +17,7 @@ from jobs_app.domain.job import Event, Job
 from jobs_app.domain.job_states import JobState
 from jobs_app.errors import InvalidQueryError
 from jobs_app.models import Project
-from jobs_app.pages import job_bulk, job_files, job_filters, job_log, job_rows, job_timeline, job_views
+from jobs_app.pages import gone, job_bulk, job_files, job_filters, job_log, job_rows, job_timeline, job_views
 from jobs_app.pages.first_steps import first_job_command
 from jobs_app.pages.job_filters import Asked, Wrong
 from jobs_app.pages.links import link_with, link_without
@@ -152,6 +152,7 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
+@gone.told
 def show(request: PageRequest, slug: str, job_id: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
