@@ -47,7 +47,6 @@ class TextForm(forms.Form):
     content = forms.CharField(
         label="Text",
         strip=False,
-        required=False,
         max_length=rules.LARGEST_TEXT,
         widget=forms.Textarea({"rows": 20, "spellcheck": "true", "class": "library-text"}),
         help_text="Markdown. Front matter between two lines --- may give a title and declare variables.",
