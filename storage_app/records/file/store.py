@@ -30,7 +30,7 @@ from storage_app.records.errors import (
     RecordStoreError,
     UnavailableError,
 )
-from storage_app.records.file import checking, quarantine, selecting
+from storage_app.records.file import checking, quarantine, selecting, word_finding
 from storage_app.records.file.faults import IndexLostError
 from storage_app.records.file.journal import SEGMENT_BYTES
 from storage_app.records.file.layer import FileLayer
@@ -58,9 +58,12 @@ from storage_app.records.operations import (
 )
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import Numbers, PreparedEntry, StreamEntry, prepared_entries
+from storage_app.records.words import Hits, Tallies, WordSelect
+from storage_app.search.ranking import Statistics
 
 T = TypeVar("T")
 _IMPORTED_AT_ONCE: Final = 500
+_MOST_SETTLED: Final = 10
 
 
 class FileRecordStore(RecordStore):
@@ -83,6 +86,7 @@ class FileRecordStore(RecordStore):
         self._layer = layer or FileLayer()
         self._journal_bytes = journal_bytes
         self._projects: dict[str, Project] = {}
+        self._tallies = Tallies()
         self._tables: dict[str, Table] = {}
         self._guard = threading.Lock()
         self._settler = Settler()
@@ -176,6 +180,16 @@ class FileRecordStore(RecordStore):
     def _select(self, project: str, select: Select) -> Selection:
         table = self._table(select.collection)
         return self._ask(project, table, lambda connection: selecting.select(connection, table, select), Selection([]))
+
+    def _find_words(self, project: str, asked: WordSelect) -> Hits:
+        table = self._table(asked.collection)
+        nothing = Hits([], False, Statistics(0, 0, dict.fromkeys(asked.scored, 0)))
+        counter = self._change_counter(project, asked.collection, None)
+
+        def work(connection: Any) -> Hits:
+            return word_finding.find(connection, table, asked, project, counter, self._tallies)
+
+        return self._ask(project, table, work, nothing)
 
     def _count(self, project: str, collection: Collection, where: Where) -> int:
         table = self._table(collection)
@@ -389,6 +403,7 @@ class FileRecordStore(RecordStore):
     def _write(self, project: str, work: Callable[[Session], T], *tables: Table) -> T:
         found = self._project(project)
         deadline = time.monotonic() + self._lock_timeout
+        settled = 0
         while True:
             try:
                 with found.session(*tables) as session:
@@ -398,10 +413,11 @@ class FileRecordStore(RecordStore):
                 if time.monotonic() > deadline:
                     raise UnavailableError("the index keeps breaking") from None
             except JournalFullError:
-                # Files could not follow as fast; this caller helps.
+                # Files could not follow as fast; this caller helps, however long a slow disk takes for it.
+                if settled == _MOST_SETTLED:
+                    raise UnavailableError("others fill the journal as fast as its files are written") from None
+                settled += 1
                 found.settle()
-                if time.monotonic() > deadline + self._lock_timeout:
-                    raise
 
     def _write_existing(self, project: str, work: Callable[[Session], T], quarantine_id: str) -> T:
         if not self._project(project).exists():

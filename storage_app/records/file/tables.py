@@ -1,4 +1,4 @@
-"""How a collection lies in the index: a table of its records, an index for each order, counters kept by triggers."""
+"""How a collection lies in the index: a table of its records, an index for each order, kept counters."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,18 +9,25 @@ from typing import Any, Final
 from storage_app.records.cursors import Terms
 from storage_app.records.declarations import Collection, Ids, Key, Kind
 from storage_app.records.query import fold
+from storage_app.search import tokens
+from storage_app.search.fts5 import TOKENIZE
 
 ORDERED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.TIME, Kind.BOOLEAN})
 COUNTED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN})
 
-# Shared by all collections of a project. `here` has one row: how far the index has taken in the journal.
+# Shared by all collections of a project. What nearly every write changes is one table, and so mostly one page of the
+# database: how far the index has taken in the journal (`here`), the sums of each collection (`catalog`) and how many
+# files each folder has (`folders`, with the folder now being filled at shard -1). The views give the names.
 COMMON: Final = """
-CREATE TABLE here (lsn INTEGER, epoch INTEGER, at INTEGER, crc INTEGER, born INTEGER, clean INTEGER, format INTEGER);
-CREATE TABLE catalog (name TEXT PRIMARY KEY, signature TEXT, sequence INTEGER, changed INTEGER, records INTEGER,
-    entries INTEGER, bytes INTEGER) WITHOUT ROWID;
+CREATE TABLE state (kind TEXT, name TEXT, place INTEGER, a INTEGER, b INTEGER, c INTEGER, d INTEGER, e INTEGER,
+    f INTEGER, g INTEGER, PRIMARY KEY (kind, name, place)) WITHOUT ROWID;
+CREATE VIEW here AS SELECT a AS lsn, b AS epoch, c AS at, d AS crc, e AS born, f AS clean, g AS format FROM state
+    WHERE kind = 'here';
+CREATE VIEW catalog AS SELECT name, a AS sequence, b AS changed, c AS records, d AS entries, e AS bytes FROM state
+    WHERE kind = 'catalog';
+CREATE VIEW folders AS SELECT name AS base, place AS shard, a AS files FROM state WHERE kind = 'folders' AND place >= 0;
+CREATE TABLE signatures (name TEXT PRIMARY KEY, signature TEXT) WITHOUT ROWID;
 CREATE TABLE changes (collection TEXT, stream TEXT, changed INTEGER, PRIMARY KEY (collection, stream)) WITHOUT ROWID;
-CREATE TABLE folders (base TEXT, shard INTEGER, files INTEGER, PRIMARY KEY (base, shard)) WITHOUT ROWID;
-CREATE INDEX folders_with_room ON folders (base, shard) WHERE files < 4000;
 CREATE TABLE streams (stream INTEGER PRIMARY KEY, collection TEXT, id, name TEXT, last INTEGER, filed INTEGER,
     bytes INTEGER);
 CREATE UNIQUE INDEX streams_of ON streams (collection, id, name);
@@ -30,7 +37,7 @@ CREATE TABLE quarantine (quarantine_id TEXT PRIMARY KEY, collection TEXT, id, ve
     text TEXT, good TEXT) WITHOUT ROWID;
 CREATE INDEX quarantine_of ON quarantine (collection, id);
 """
-FORMAT: Final = 2
+FORMAT: Final = 3
 _TRIGRAMS: Final = "content='', tokenize='trigram case_sensitive 1', detail=none"
 
 
@@ -42,6 +49,30 @@ class OrderedIndex:
     terms: Terms
     within: tuple[str, ...] = ()
     hint: str = ""  # what makes SQLite take this one and no other
+
+
+class Words:
+    """Names and statements of the word index of one collection: a table of texts, and the engine over it."""
+
+    def __init__(self, collection: str) -> None:
+        self.name = quoted(f"{collection}:words")
+        self.engine = quoted(f"{collection}:word engine")
+        self.insert = f"INSERT INTO {self.name} (row, newest, length, tokens, folded) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+        self.touch = f"UPDATE {self.name} SET newest = ? WHERE row = ?"  # noqa: S608
+        self.delete = f"DELETE FROM {self.name} WHERE row = ?"  # noqa: S608
+        self.tokens = f"SELECT tokens FROM {self.name} WHERE row = ?"  # noqa: S608
+        self.sums = f"SELECT count(*), coalesce(sum(length), 0) FROM {self.name}"  # noqa: S608
+
+    def creation(self) -> Iterator[str]:
+        name, engine = self.name, self.engine
+        yield f"CREATE TABLE {name} (row INTEGER PRIMARY KEY, newest INTEGER, length INTEGER, tokens TEXT, folded TEXT)"
+        yield f"CREATE VIRTUAL TABLE {engine} USING fts5(tokens, content='', {TOKENIZE})"
+        yield f"CREATE INDEX {quoted(name[1:-1] + ' length')} ON {name} (length)"
+        yield f"CREATE INDEX {quoted(name[1:-1] + ' newest')} ON {name} (newest)"
+        added = f"INSERT INTO {engine} (rowid, tokens) VALUES (new.row, new.tokens)"  # noqa: S608
+        removed = f"INSERT INTO {engine} ({engine}, rowid, tokens) VALUES ('delete', old.row, old.tokens)"  # noqa: S608
+        yield f"CREATE TRIGGER {quoted(name[1:-1] + ' ins')} AFTER INSERT ON {name} BEGIN {added}; END"
+        yield f"CREATE TRIGGER {quoted(name[1:-1] + ' del')} AFTER DELETE ON {name} BEGIN {removed}; END"
 
 
 class Table:
@@ -60,6 +91,8 @@ class Table:
         self.tag_fields = tuple(field.name for field in collection.fields if field.kind is Kind.TEXT_LIST)
         self.tags = quoted(f"{collection.name}:tags")
         self.counts = quoted(f"{collection.name}:counts")
+        self.has_words = collection.words is not None
+        self.words = Words(collection.name)
         self.counted = self._counted()
         self.orders = tuple(self._orders())
         names = ("id", "version", "text", "folder", "placed", *self.stored.values())
@@ -67,6 +100,7 @@ class Table:
         self.insert = f"INSERT INTO {self.name} ({','.join(names)}) VALUES ({marks})"  # noqa: S608
         self.row = f"SELECT rowid, version, text, folder, placed FROM {self.name} WHERE id = ?"  # noqa: S608
         self.delete = f"DELETE FROM {self.name} WHERE rowid = ?"  # noqa: S608
+        self.direct: dict[tuple[Terms, tuple[str, ...]], str | None] = {}  # statements of `selecting`, by what is asked
         self._updates: dict[tuple[str, ...], str] = {}
 
     @cached_property
@@ -74,6 +108,8 @@ class Table:
         """Changes where the declaration does, so that an index made for another is not used."""
         collection = self.collection
         fields = [[field.name, field.kind, field.unique] for field in collection.fields]
+        if collection.words:
+            fields.append([collection.words.newest, tokens.VERSION])
         orders = [[order.by, order.within] for order in collection.orders]
         return json.dumps([FORMAT, collection.ids, fields, collection.partition, orders, collection.counters])
 
@@ -106,9 +142,10 @@ class Table:
         values = "".join(f", v{number}" for number in range(most))
         yield f"CREATE TABLE {self.counts} (f INTEGER, key TEXT, n INTEGER{values}, PRIMARY KEY (f, key)) WITHOUT ROWID"
         yield f"CREATE INDEX {quoted(self.collection.name + ':unplaced')} ON {self.name} (placed) WHERE placed = 0"
+        if self.collection.words:
+            yield from self.words.creation()
         for grams in self.grams.values():
             yield f"CREATE VIRTUAL TABLE {grams} USING fts5(text, {_TRIGRAMS})"
-        yield from self._triggers()
         yield from self._text_triggers()
 
     def index_creation(self) -> Iterator[str]:
@@ -121,15 +158,23 @@ class Table:
                 yield f"CREATE {unique}INDEX {index.name} ON {self.name} ({', '.join(parts)})"
 
     def removal(self) -> Iterator[str]:
-        yield from (
-            f"DROP TABLE IF EXISTS {name}" for name in (self.name, self.tags, self.counts, *self.grams.values())
-        )
+        names = (self.name, self.tags, self.counts, self.words.name, self.words.engine, *self.grams.values())
+        yield from (f"DROP TABLE IF EXISTS {name}" for name in names)
 
     def column(self, name: str) -> str:
         return name if name in ("id", "version") else self.columns[name]
 
+    def count_upsert(self, number: int) -> str:
+        """Adds to the counter of one set of fields."""
+        names = "".join(f", v{place}" for place in range(len(self.counted[number])))
+        marks = ", ?" * len(self.counted[number])
+        return (
+            f"INSERT INTO {self.counts} (f, key, n{names}) VALUES ({number}, ?, ?{marks}) "  # noqa: S608
+            f"ON CONFLICT (f, key) DO UPDATE SET n = n + excluded.n"
+        )
+
     def count_key(self, values: tuple[Key, ...]) -> str:
-        """As the triggers spell it, by SQLite's `quote`."""
+        """One text for each combination of values."""
         return ",".join(map(_sql_quote, values))
 
     def count_values(self, fields: tuple[str, ...], row: tuple[Any, ...]) -> tuple[Key, ...]:
@@ -160,23 +205,6 @@ class Table:
         name = quoted(f"{self.collection.name}:{name}")
         return OrderedIndex(name, terms, within, f" INDEXED BY {name}")
 
-    def _triggers(self) -> Iterator[str]:
-        if not self.counted:
-            return
-        title = self.collection.name
-        ups = " ".join(self._counting(number, fields, "new", 1) for number, fields in enumerate(self.counted))
-        downs = " ".join(self._counting(number, fields, "old", -1) for number, fields in enumerate(self.counted))
-        yield f"CREATE TRIGGER {quoted(title + ':ins')} AFTER INSERT ON {self.name} BEGIN {ups} END"
-        yield f"CREATE TRIGGER {quoted(title + ':del')} AFTER DELETE ON {self.name} BEGIN {downs} END"
-        for number, fields in enumerate(self.counted):
-            columns = [self.columns[name] for name in fields]
-            differs = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
-            moves = f"{self._counting(number, fields, 'old', -1)} {self._counting(number, fields, 'new', 1)}"
-            yield (
-                f"CREATE TRIGGER {quoted(f'{title}:upd {number}')} AFTER UPDATE OF {', '.join(columns)} "
-                f"ON {self.name} WHEN {differs} BEGIN {moves} END"
-            )
-
     def _text_triggers(self) -> Iterator[str]:
         for name, column in self.texts.items():
             grams, title = self.grams[name], f"{self.collection.name}:{name}"
@@ -193,15 +221,6 @@ class Table:
                 # order of their own.
                 moment = "BEFORE" if act is leave else "AFTER"
                 yield f"CREATE TRIGGER {named} {moment} {event} ON {self.name} WHEN {when} BEGIN {act} END"
-
-    def _counting(self, number: int, fields: tuple[str, ...], row: str, change: int) -> str:
-        columns = [f"{row}.{self.columns[name]}" for name in fields]
-        key = "||','||".join(f"quote({column})" for column in columns)
-        names = "".join(f", v{place}" for place in range(len(columns)))
-        return (
-            f"INSERT INTO {self.counts} (f, key, n{names}) VALUES ({number}, {key}, {change}, {', '.join(columns)}) "  # noqa: S608
-            f"ON CONFLICT (f, key) DO UPDATE SET n = n + {change};"
-        )
 
 
 def quoted(name: str) -> str:
