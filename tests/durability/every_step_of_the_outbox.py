@@ -2,7 +2,7 @@
 
     python -m tests.durability.every_step_of_the_outbox FOLDER '{"provider": "local"}' [FIRST STRIDE]
 
-A step is a statement or commit of the database, a call that changes the file system, or a request to GitHub or a bucket,
+A step is a statement or commit of the database, a call that changes the file system, or a request to GitHub or S3,
 before it goes out and after its answer came. After each kill somebody else writes one of the files, if it has been
 sent; then the next process takes over, and everything that was acknowledged must be there, sent once. Prints how many
 changes had been acknowledged at each kill, and whether they had been sent; ends when the work gets through.
