@@ -23,6 +23,7 @@ from jobs_app.api import (
     job_finding,
     job_statistics,
     jobs,
+    library,
     logs,
     maintenance,
     me,
@@ -79,6 +80,7 @@ for module in (
     *(claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers),
     *(storages, files, outbox),
     *(runs, documents, artifacts),
+    *(library,),
     *(segments, records),
     *(maintenance, quarantine),
 ):

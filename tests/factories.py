@@ -12,6 +12,7 @@ from jobs_app.domain.access import COMMAND, Actor, Role, Scope
 from jobs_app.domain.job import By, Job, Step
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import Failure
+from jobs_app.domain.library import Kind
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_job import NewJob
 from jobs_app.domain.new_run import NewRun
@@ -27,6 +28,7 @@ from jobs_app.services import (
     files,
     job_actions,
     jobs,
+    library,
     operations,
     outbox,
     pauses,
@@ -125,6 +127,11 @@ def file_cast(project: Project) -> dict[str, str]:
     parked, waiting = outbox.pending(COMMAND, slug, "default")
     assert (parked.state, waiting.state) == ("parked", "waiting")
     return {"parked": str(parked.pk), "waiting": str(waiting.pk)}
+
+
+def library_cast(project: Project) -> None:
+    """A prompt to do everything to; the storage keeps versions."""
+    library.write(COMMAND, project.slug, Kind.PROMPTS, "summarise", "Summarise.\n")
 
 
 def run_cast(project: Project) -> dict[str, str]:

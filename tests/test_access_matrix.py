@@ -20,7 +20,16 @@ from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
 from jobs_app.services import free_records, logins, people, tokens, workspaces
 from storage_app.records.base import RecordStore
-from tests.factories import file_cast, job_cast, make_person, make_project, make_token, run_cast, segment_cast
+from tests.factories import (
+    file_cast,
+    job_cast,
+    library_cast,
+    make_person,
+    make_project,
+    make_token,
+    run_cast,
+    segment_cast,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +72,7 @@ V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
 JOBS = f"{PROJECT}/jobs"
 STORAGE = f"{PROJECT}/storages/<s>"
+SHELF = f"{PROJECT}/library/<kind>"
 SEGMENTS = f"{PROJECT}/segments"
 RECORDS = f"{PROJECT}/records"
 PAGE = "p/<slug:slug>/"
@@ -155,6 +165,12 @@ ROUTES = [
     Route("GET", f"{STORAGE}/pending/<id>", READ),
     Route("POST", f"{STORAGE}/pending/<id>", WRITE),
     Route("DELETE", f"{STORAGE}/pending/<id>", WRITE),
+    Route("GET", SHELF, READ),
+    Route("GET", f"{SHELF}/<name>", READ),
+    Route("PUT", f"{SHELF}/<name>", WRITE, {"content": "New."}),
+    Route("DELETE", f"{SHELF}/<name>", WRITE),
+    Route("POST", f"{SHELF}/<name>/rename", WRITE, {"name": "other"}),
+    Route("GET", f"{SHELF}/<name>/versions", READ),
     Route("GET", RUNS, READ),
     Route("POST", RUNS, WRITE, {"name": "x"}),
     Route("GET", f"{RUNS}/<id>", READ),
@@ -269,6 +285,13 @@ ROUTES = [
     Route("GET", f"{PAGE}pauses/", READ),
     Route("POST", f"{PAGE}pauses/", WRITE, {"reason": "a new disk"}),
     Route("POST", f"{PAGE}pauses/resume/", WRITE, {"content_type": "pdf"}),
+    Route("GET", f"{PAGE}library/", READ),
+    Route("POST", f"{PAGE}library/preview/", READ, {"content": "x"}),
+    Route("GET", f"{PAGE}library/new/<kind>/", WRITE),
+    Route("GET", f"{PAGE}library/<kind>/<name>/", READ),
+    Route("GET", f"{PAGE}library/<kind>/<name>/edit/", WRITE),
+    Route("POST", f"{PAGE}library/<kind>/<name>/rename/", WRITE, {"name": "other"}),
+    Route("POST", f"{PAGE}library/<kind>/<name>/delete/", WRITE),
     Route("GET", f"{PAGE}documents/", READ),
     Route("GET", FILES, READ),
     Route("GET", f"{FILES}file/", READ),
@@ -405,6 +428,7 @@ def world(
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
     runs = run_cast(project)
     jobs = job_cast(project)
+    library_cast(project)
     workspaces.write(COMMAND, project.slug, jobs["pending"], "a.txt", [b"x"], 1)
     free_records.create(COMMAND, project.slug, "tasks", {"a": 1})
     segments = segment_cast(project)
@@ -417,7 +441,9 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
     session = logins.sessions_of(caller).first() if caller else None
     name = session.name if session and "sessions" in route.path else "clean-up"
     name = world.set_aside if "quarantine" in route.path else name
+    name = "summarise" if "library" in route.path else name
     values = {
+        "<kind>": "prompts",
         "<p>": world.project.slug,
         "<slug:slug>": world.project.slug,
         "<username>": world.member.username,

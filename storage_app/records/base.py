@@ -571,7 +571,8 @@ class RecordStore(ABC):
     def change_counter(self, project: str, collection: str, stream: str | None = None) -> int:
         """A number that differs, once a write has been acknowledged, from every number read before the write began;
         in every process. Of records of the collection, or of appends to streams of that name in it. Cheap: one lookup.
-        Compare for being equal only: it may change without need, and start anywhere.
+        It may change without need and start anywhere, but never falls, also where the project is deleted: a smaller
+        number was read before a larger one.
         """
         declared = self._checked(project, collection)
         return self._change_counter(project, declared, None if stream is None else check_stream(stream))

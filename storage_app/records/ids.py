@@ -28,9 +28,10 @@ class TimeOrderedIds:
 
     def __call__(self) -> str:
         current = (times.to_instant(self._clock()) // 1000) << 12
+        chance = secrets.randbits(73)  # asked for once, since each time is a call of the system
         with self._lock:
-            self._last = last = max(current | secrets.randbits(11), self._last + 1)
-        number = (last >> 12) << 80 | 0x7 << 76 | (last & 0xFFF) << 64 | 0b10 << 62 | secrets.randbits(62)
+            self._last = last = max(current | chance >> 62, self._last + 1)
+        number = (last >> 12) << 80 | 0x7 << 76 | (last & 0xFFF) << 64 | 0b10 << 62 | chance & _RANDOM
         text = f"{number:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
@@ -67,6 +68,7 @@ def check_plain_text(text: str, place: str, most_bytes: int) -> None:
         raise InvalidError("has a control character", place)
 
 
+_RANDOM: Final = 2**62 - 1
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

@@ -15,7 +15,16 @@ from jobs_app.models import Project
 from jobs_app.services import free_records, maintenance, quarantine, tokens, workspaces
 from storage_app.records.base import RecordStore
 from tests.api.client import Answer, Api
-from tests.factories import file_cast, job_cast, make_person, make_project, make_token, run_cast, segment_cast
+from tests.factories import (
+    file_cast,
+    job_cast,
+    library_cast,
+    make_person,
+    make_project,
+    make_token,
+    run_cast,
+    segment_cast,
+)
 
 pytestmark = pytest.mark.django_db
 DESCRIBED = ("ETag", "Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-ID")
@@ -52,6 +61,7 @@ STREAMED = {
 RUNS = "/projects/alpha/runs"
 ARTIFACT = {"document_id": "WORKING", "job_id": "RUN_JOB", "path": "out/b.json", "content": "{}"}
 STORAGE = "/projects/alpha/storages/default"
+PROMPTS = "/projects/alpha/library/prompts"
 BATCH = {"writes": [{"path": "x/d.txt", "content": "d"}], "deletes": ["a.txt"]}
 CALLS = [
     Call("get /me", "/me", 200),
@@ -146,6 +156,21 @@ CALLS = [
     Call("post /projects/{p}/storages/{s}/pending/flush", f"{STORAGE}/pending/flush", 200),
     Call("post /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/PARKED", 200),
     Call("delete /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/WAITING", 204),
+    Call("get /projects/{p}/library/{kind}", PROMPTS, 200),
+    Call("get /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise", 200),
+    Call("put /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/new", 201, {"content": "New.", "message": "x"}),
+    Call("put /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise", 200, {"content": "New."}),
+    Call("put /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/later", 202, {"content": "New.", "deferred": True}),
+    Call("delete /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise", 200),
+    Call("delete /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise?deferred=true", 202),
+    Call("post /projects/{p}/library/{kind}/{name}/rename", f"{PROMPTS}/summarise/rename", 200, {"name": "other"}),
+    Call(
+        "post /projects/{p}/library/{kind}/{name}/rename",
+        f"{PROMPTS}/summarise/rename",
+        202,
+        {"name": "x", "deferred": True},
+    ),
+    Call("get /projects/{p}/library/{kind}/{name}/versions", f"{PROMPTS}/summarise/versions", 200),
     Call("get /projects/{p}/runs", f"{RUNS}?phase=draft&q=outlines", 200),
     Call("post /projects/{p}/runs", RUNS, 201, {"name": "Outlines", "outputs": ["main"]}, KEY),
     Call("get /projects/{p}/runs/{id}", f"{RUNS}/DRAFTED", 200),
@@ -247,6 +272,7 @@ def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.Monke
     token, _ = tokens.create(COMMAND, "alpha", "existing", ["read"])
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
     monkeypatch.setattr("jobs_app.domain.lease.new_token", lambda: LEASE)
+    library_cast(project)
     ids = {**run_cast(project), **job_cast(project), **file_cast(project), **segment_cast(project)}
     ids["set_aside"] = set_aside.id
     workspaces.write(COMMAND, "alpha", ids["pending"], "a.txt", [b"x"], 1)

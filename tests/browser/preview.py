@@ -13,7 +13,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path
+from django.urls import URLPattern, path
 from django.utils.safestring import mark_safe
 
 from jobs_app import urls
@@ -290,5 +290,9 @@ urlpatterns = [
     *(path(f"{filling}/{name}/", _view(name, filling)) for name in SAMPLES for filling in ("full", "empty")),
     path("admin/", admin.site.urls),
     path("refused/", _refused),
-    *(path(str(page.pattern), _stand_in(page.name), name=page.name) for page in urls.urlpatterns),
+    *(
+        path(str(page.pattern), _stand_in(page.name), name=page.name)
+        for page in urls.urlpatterns
+        if isinstance(page, URLPattern) and page.name
+    ),
 ]

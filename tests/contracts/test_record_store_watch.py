@@ -9,6 +9,7 @@ import pytest
 from storage_app.records.aio import AsyncRecords
 from storage_app.records.base import RecordStore
 from storage_app.records.errors import RecordNotFoundError
+from tests.contracts.backends import Opening
 
 
 def test_every_acknowledged_change_changes_the_counter(record_store: RecordStore, project: str) -> None:
@@ -34,6 +35,43 @@ def test_every_acknowledged_change_changes_the_counter(record_store: RecordStore
     assert moved()
     record_store.delete_project(project)
     assert moved()
+
+
+def test_the_counter_never_falls_back(record_store: RecordStore, project: str) -> None:
+    seen = [_counters(record_store, project)]
+    for _ in range(2):
+        seen += _counters_of_a_life(record_store, project)
+    assert all(list(one) == sorted(one) for one in zip(*seen, strict=True))
+    assert len({counters[0] for counters in seen}) > 4
+    assert len({counters[1] for counters in seen}) > 2
+
+
+def test_the_counter_never_falls_back_when_the_store_is_opened_anew(persistent_opening: Opening, project: str) -> None:
+    seen: list[tuple[int, ...]] = []
+    for _ in range(3):
+        with persistent_opening.open() as store:
+            seen += [_counters(store, project), *_counters_of_a_life(store, project)]
+    assert all(list(one) == sorted(one) for one in zip(*seen, strict=True))
+    assert len({counters[0] for counters in seen}) > 6
+
+
+def _counters_of_a_life(store: RecordStore, project: str) -> list[tuple[int, ...]]:
+    """Of a project that is written to and deleted."""
+    seen = []
+    id = store.insert(project, "jobs", {"status": "a"}).id
+    store.append(project, "jobs", id, "logs", [{"n": 1}])
+    for number in range(5):
+        store.update(project, "jobs", id, {"n": number})
+    seen.append(_counters(store, project))
+    store.rebuild_index(project)
+    seen.append(_counters(store, project))
+    assert store.delete_project(project) == 1
+    seen.append(_counters(store, project))
+    return seen
+
+
+def _counters(store: RecordStore, project: str) -> tuple[int, ...]:
+    return tuple(store.change_counter(project, "jobs", stream) for stream in (None, "logs", "other"))
 
 
 def test_appends_are_watched_by_the_name_of_the_stream(record_store: RecordStore, project: str) -> None:

@@ -1,8 +1,10 @@
 """What is the file store's own: where files lie, what they look like, which index answers, who waits for whom."""
 
 import json
+import os
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from storage_app.records.base import Select
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
 from storage_app.records.errors import LockTimeoutError
 from storage_app.records.file import names, selecting
+from storage_app.records.file.layer import FileLayer
+from storage_app.records.file.locks import ProjectLock
 from storage_app.records.file.store import FileRecordStore
 from storage_app.records.operations import Durability
 
@@ -182,3 +186,60 @@ def test_a_lock_that_is_not_had_in_time_is_an_error_and_nothing_happened(tmp_pat
         free.set()
         holder.join()
         assert other.update("p", "jobs", id, {"status": "b"}).version == 2
+
+
+def test_a_wait_for_the_lock_that_was_given_up_leaves_it_to_others(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    holder, patient, hasty = (ProjectLock(FileLayer(), path) for _ in range(3))
+    holder.acquire(5)
+    with pytest.raises(LockTimeoutError):
+        hasty.acquire(0.05)
+    had = threading.Event()
+
+    def wait() -> None:
+        patient.acquire(10)
+        had.set()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    assert not had.wait(0.05)
+    holder.release()
+    assert had.wait(10)
+    waiter.join()
+    with pytest.raises(LockTimeoutError):
+        hasty.acquire(0.01)  # what the one given up was given in the end is not taken for its own
+    patient.release()
+    hasty.acquire(10)
+    hasty.release()
+    for lock in (holder, patient, hasty):
+        lock.close()
+
+
+def test_a_busy_writer_finds_files_made_beforehand_and_leaves_none(store: FileRecordStore, tmp_path: Path) -> None:
+    own = tmp_path / "records/p/.store"
+    with store:
+        deadline = time.monotonic() + 30
+        while not [path for path in own.glob(f"{os.getpid()}-*.tmp") if path.stat().st_size == 0]:
+            store.insert("p", "jobs", {"status": "a"})
+            assert time.monotonic() < deadline
+        for path in own.glob("*.tmp"):
+            path.unlink()  # as another process does that loads the project
+        ids = [store.insert("p", "jobs", {"status": "b"}).id for _ in range(100)]
+        assert len(list((tmp_path / "records/p/jobs/b").glob("*.json"))) == len(ids)
+        assert store.check().problems == []
+    assert list(own.glob("*.tmp")) == []
+
+
+def test_counters_are_true_whatever_was_written(store: FileRecordStore) -> None:
+    with store:
+        ids = [store.insert("p", "jobs", {"status": f"s{number % 3}", "priority": number}).id for number in range(9)]
+        store.update("p", "jobs", ids[0], {"status": None})
+        store.update("p", "jobs", ids[1], {"priority": None, "worker": "w"})
+        store.replace("p", "jobs", ids[2], {})
+        store.delete("p", "jobs", ids[3])
+        store.claim_first("p", "jobs", {"status": "s1"}, {"status": "s2"}, limit=2)
+        kept = store.count_by("p", "jobs", ["status"])
+        assert kept == {(None,): 2, ("s0",): 1, ("s1",): 1, ("s2",): 4}
+        assert store.check().problems == []
+        store.rebuild_index()
+        assert store.count_by("p", "jobs", ["status"]) == kept

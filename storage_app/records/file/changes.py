@@ -17,8 +17,11 @@ class Changes:
     def __init__(self) -> None:
         self.effects: list[effects.Effect] = []
 
+    def describe(self) -> None:
+        """The effects are complete afterwards; the index is as it will be."""
+
     def prepare(self, session: "Session") -> list[Waiting]:
-        """What can fail before anything has happened."""
+        """What can fail before anything has happened; the disk is writing the journal meanwhile."""
         return []
 
     def place(self, session: "Session", waiting: list[Waiting]) -> None:

@@ -6,6 +6,7 @@ entries a tab and their JSON text as it is stored (which has neither tabs nor li
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _plain
 from typing import Any, Final, TypeAlias
 
 from storage_app import strict_json
@@ -99,7 +100,11 @@ _text = strict_json.dumps
 
 
 def _write_put(put: Any) -> str:
-    return f"{_text(['put', put.collection, put.id, put.version, put.folder, put.left])}\t{put.text}"
+    """By hand, since each write passes here: names and ids are plain texts, and a number is a number."""
+    id = put.id if isinstance(put.id, int) else _plain(put.id)
+    folder = "null" if put.folder is None else _plain(put.folder)
+    left = "null" if put.left is None else _plain(put.left)
+    return f'["put",{_plain(put.collection)},{id},{put.version},{folder},{left}]\t{put.text}'
 
 
 def _write_added(added: Any) -> str:

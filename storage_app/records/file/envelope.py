@@ -6,6 +6,7 @@ touched by a program that does not know it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _plain
 from typing import Any
 
 from storage_app import strict_json
@@ -33,8 +34,8 @@ class Enclosed:
 
 def enclose(project: str, collection: str, id: RecordId, version: int, text: str) -> bytes:
     return (
-        f'{{\n  "format": {FORMAT},\n  "project": "{project}",\n  "collection": {strict_json.dumps(collection)},\n'
-        f'  "id": {strict_json.dumps(id)},\n  "version": {version},\n  "document": {text}\n}}\n'
+        f'{{\n  "format": {FORMAT},\n  "project": "{project}",\n  "collection": {_plain(collection)},\n'
+        f'  "id": {id if isinstance(id, int) else _plain(id)},\n  "version": {version},\n  "document": {text}\n}}\n'
     ).encode()
 
 

@@ -109,6 +109,7 @@ class Index:
             raise IndexLostError("there is no index")
 
     def _connect(self, cache: int) -> sqlite3.Connection:
+        before = self._inodes()
         connection = sqlite3.connect(
             f"file:{_uri(self.path)}?mode=rw",
             uri=True,
@@ -122,7 +123,10 @@ class Index:
             connection.execute("SELECT lsn FROM here").fetchone()
         except sqlite3.OperationalError as error:
             connection.close()
-            if (error.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_ERROR):
+            code = error.sqlite_errorcode & 0xFF
+            # Files that vanish while they are being opened are read errors to SQLite.
+            vanished = code == sqlite3.SQLITE_IOERR and (before is None or self._inodes() != before)
+            if vanished or code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_ERROR):
                 raise IndexLostError(str(error)) from error
             raise
         except BaseException:

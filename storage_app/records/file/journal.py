@@ -146,13 +146,16 @@ class Journal:
         self.sync(tail)
         return self._begin(tail.epoch + 1, tail.lsn)
 
-    def append(self, tail: Tail, payload: bytes) -> Tail:
+    def append(self, tail: Tail, payload: bytes, sync_follows: bool = False) -> Tail:
         """Written, and so safe from the end of any process; `sync` makes it safe from loss of power."""
         lsn, now = tail.lsn + 1, time.time_ns()
         # The time is part of it so that no frame is ever the same as one that was lost at its place.
         crc = zlib.crc32(payload, zlib.crc32(_FRAME.pack(_MARK, len(payload), lsn, now, 0), tail.crc))
         data = _FRAME.pack(_MARK, len(payload), lsn, now, crc) + payload
-        self._layer.write(self._fd(tail.epoch), data, tail.at, self._path(tail.epoch))
+        fd = self._fd(tail.epoch)
+        self._layer.write(fd, data, tail.at, self._path(tail.epoch))
+        if sync_follows:
+            self._layer.begin_sync(fd, tail.at, len(data))
         return Tail(lsn, tail.epoch, tail.at + len(data), crc)
 
     def sync(self, tail: Tail) -> None:

@@ -125,6 +125,15 @@ class FileLayer:
             rest = data[done:]
             done += os.pwrite(fd, rest, place + done) if _HAS_PWRITE else os.write(fd, rest)
 
+    def begin_sync(self, fd: int, place: int, size: int) -> None:
+        """The disk may begin to write this part, while the caller does something else before it asks for `sync`.
+
+        Only a part within few pages: a whole page among them would be waited for, to be dropped from memory.
+        """
+        if _WRITE_OUT is not None and size < _PAGE_BYTES:
+            with contextlib.suppress(OSError):  # advice that is refused changes nothing
+                os.posix_fadvise(fd, place, size, _WRITE_OUT)
+
     def sync(self, fd: int, path: str) -> None:
         """The contents are durable; whether its name is, `sync_folder` decides."""
         self.step("fsync", path)
@@ -195,6 +204,9 @@ _HAS_PWRITE: Final = hasattr(os, "pwrite")
 _NOT_EMPTY: Final = (39, 66, 41, 13) if sys.platform == "win32" else (39, 66, 17)  # ENOTEMPTY and what stands for it
 
 
+_PAGE_BYTES: Final = 4096
+# Linux writes dirty pages out before it drops clean ones; elsewhere the advice means other things.
+_WRITE_OUT: Final[int | None] = getattr(os, "POSIX_FADV_DONTNEED", None) if sys.platform == "linux" else None
 _NAMES_ARE_KEPT: Final = platform.system() == "Windows"
 
 

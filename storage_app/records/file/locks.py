@@ -1,11 +1,12 @@
 """One lock a project: between the threads of a process, and between processes by a lock on a file.
 
-The operating system gives a dead holder's lock back. Nothing waits in the kernel, since such a wait has no end: tries
-are a fraction of a millisecond apart, about as long as a write holds the lock.
+The operating system gives a dead holder's lock back, and wakes who waits for it. Such a wait has no end, so a thread of
+its own does it, and the caller waits for that thread only as long as he may. One that is given up keeps its own hold of
+the file, and lets go of the lock by closing it, should it ever come.
 
-Whoever lets go and comes again at once would always be quicker than those who look now and then. So there are two
-files to lock: the turn, which one waiter holds while it waits for the lock itself. Who was there last finds the turn
-taken, and the waiter gets the lock.
+Whoever lets go and comes again at once would always be quicker than those who are being woken. So there are two files
+to lock: the turn, which one waiter holds while it waits for the lock itself. Who was there last finds the turn taken,
+and the waiter gets the lock.
 """
 
 import os
@@ -17,9 +18,6 @@ from typing import Final
 from storage_app.records.errors import LockTimeoutError
 from storage_app.records.file.layer import FileLayer
 
-_FIRST_PAUSE: Final = 0.00005
-_LONGEST_PAUSE: Final = 0.001
-
 
 class ProjectLock:
     def __init__(self, layer: FileLayer, path: str) -> None:
@@ -28,6 +26,7 @@ class ProjectLock:
         self._threads = threading.Lock()
         self._fd = self._turn = -1
         self._identity: tuple[int, int] | None = None
+        self._waiter: _Waiter | None = None
 
     def acquire(self, timeout: float) -> bool:
         """Whether the lock's file is another than at the last time, so that nothing that was known holds any more."""
@@ -42,11 +41,13 @@ class ProjectLock:
                 try:
                     self._wait(self._fd, deadline, timeout)
                 finally:
-                    _unlock(self._turn)
+                    if self._turn >= 0:
+                        _unlock(self._turn)
                 if self._is_current():
                     return fresh
                 self.close()
         except BaseException:
+            self.close()  # the waiter may be given the lock at any time, and must not be given it in our name
             self._threads.release()
             raise
 
@@ -57,6 +58,9 @@ class ProjectLock:
             self._threads.release()
 
     def close(self) -> None:
+        if self._waiter is not None:
+            self._waiter.give_up()
+            self._waiter = None
         if self._fd >= 0:
             self._layer.close(self._fd)
             self._layer.close(self._turn)
@@ -82,20 +86,82 @@ class ProjectLock:
         return (found.st_dev, found.st_ino) == self._identity
 
     def _wait(self, fd: int, deadline: float, timeout: float) -> None:
-        pause = _FIRST_PAUSE
-        while not _try_to_lock(fd):
-            if time.monotonic() > deadline:
-                raise _too_late(timeout)
-            time.sleep(pause)
-            pause = min(pause * 1.2, _LONGEST_PAUSE)
+        if _try_to_lock(fd):
+            return
+        left = deadline - time.monotonic()
+        if left > 0 and self._had_in(left, fd):
+            return
+        raise _too_late(timeout)
+
+    def _had_in(self, seconds: float, fd: int) -> bool:
+        if not _KERNEL_WAITS:
+            return _tried_for(seconds, fd)
+        if self._waiter is None:
+            self._waiter = _Waiter(self._turn, self._fd)
+        return self._waiter.wait(fd, seconds)
+
+
+class _Waiter:
+    """A thread that waits in the kernel, for one caller at a time."""
+
+    def __init__(self, *fds: int) -> None:
+        # A copy of each, so that closing ours leaves nothing to be mistaken for another file.
+        self._copies = {fd: os.dup(fd) for fd in fds}
+        self._asked, self._had = threading.Semaphore(0), threading.Semaphore(0)
+        self._fd = -1
+        self._error: OSError | None = None
+        self._given_up = False
+        threading.Thread(target=self._run, name="record lock", daemon=True).start()
+
+    def wait(self, fd: int, seconds: float) -> bool:
+        self._fd = self._copies[fd]
+        self._asked.release()
+        if not self._had.acquire(timeout=seconds):
+            return False
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def give_up(self) -> None:
+        self._given_up = True
+        self._asked.release()
+
+    def _run(self) -> None:
+        self._asked.acquire()
+        while not self._given_up:
+            try:
+                _lock(self._fd)
+            except OSError as error:
+                self._error = error
+            self._had.release()
+            self._asked.acquire()  # at once where it was given up meanwhile
+        for copy in self._copies.values():
+            os.close(copy)
 
 
 def _too_late(timeout: float) -> LockTimeoutError:
     return LockTimeoutError(f"the project was locked by others for {timeout} seconds")
 
 
+def _tried_for(seconds: float, fd: int) -> bool:
+    deadline = time.monotonic() + seconds
+    pause = _FIRST_PAUSE
+    while not _try_to_lock(fd):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.2, _LONGEST_PAUSE)
+    return True
+
+
+_FIRST_PAUSE: Final = 0.00005
+_LONGEST_PAUSE: Final = 0.001
+_KERNEL_WAITS: bool
+
 if sys.platform == "win32":
     import msvcrt
+
+    _KERNEL_WAITS = False  # its own wait tries once a second
 
     def _try_to_lock(fd: int) -> bool:
         os.lseek(fd, 0, os.SEEK_SET)
@@ -105,6 +171,9 @@ if sys.platform == "win32":
             return False
         return True
 
+    def _lock(fd: int) -> None:
+        raise NotImplementedError
+
     def _unlock(fd: int) -> None:
         os.lseek(fd, 0, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
@@ -112,12 +181,17 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+    _KERNEL_WAITS = True
+
     def _try_to_lock(fd: int) -> bool:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
+
+    def _lock(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_EX)
 
     def _unlock(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_UN)

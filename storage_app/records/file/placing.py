@@ -3,6 +3,8 @@
 Nothing is synced here: until the files are durable, the journal has what they hold. Every step may be done twice.
 """
 
+import os
+import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ from storage_app.records.ids import RecordId
 
 RECORD: Final = ".json"
 ENTRIES: Final = ".jsonl"
+_TEMPORARY: Final = ".tmp"
+_FEWEST_SPARES: Final = 16
+_MOST_SPARES: Final = 64
 _CHUNK: Final = 4 * 1024 * 1024
 
 
@@ -28,13 +33,20 @@ class Waiting:
 
 
 class Placing:
-    """Used under the project's lock, so that temporary files are only ever those of one."""
+    """Used under the project's lock, but for `write_temporary` and the spares, which are each process's own.
+
+    A spare is a file with nothing that anybody asks for: an old file of a record that moved, or one made beforehand.
+    A file system overwrites an old file sooner than it finds a new one.
+    """
 
     def __init__(self, layer: FileLayer, project: str, folder: str, temporary: str) -> None:
         self._layer = layer
         self._project = project
         self._folder = folder
         self._temporary = temporary
+        self._own = f"{temporary}/{os.getpid()}-{secrets.token_hex(4)}"
+        self._made = 0
+        self._spares: list[str] = []
         self._known_folders: set[str] = set()
 
     def path(self, folder: str, id: RecordId) -> str:
@@ -44,14 +56,16 @@ class Placing:
         # No id's name has a tilde followed by a letter in it, and so no record's stream is another's.
         return f"{self._folder}/{folder}/{names.to_name(str(id))}~{stream}{ENTRIES}"
 
-    def write_temporary(
-        self, number: int, collection: str, id: RecordId, version: int, text: str, folder: str
-    ) -> Waiting:
+    def prepare(self, collection: str, id: RecordId, version: int, text: str, folder: str) -> Waiting:
         """Here a full disk shows, while nothing has happened yet."""
-        temporary = f"{self._temporary}/{number}.tmp"
         self._make_folder(folder)
+        return Waiting(self.write_temporary(collection, id, version, text), self.path(folder, id))
+
+    def write_temporary(self, collection: str, id: RecordId, version: int, text: str) -> str:
+        """Another process may remove it, until it is renamed under the lock."""
+        temporary = self._temporary_file()
         self._layer.create(temporary, envelope.enclose(self._project, collection, id, version, text))
-        return Waiting(temporary, self.path(folder, id))
+        return temporary
 
     def rename(self, waiting: Waiting) -> None:
         try:
@@ -67,8 +81,23 @@ class Placing:
         return sum(
             self._layer.remove(entry.path)
             for entry in self._layer.entries(self._temporary)
-            if entry.name.endswith(".tmp")
+            if entry.name.endswith(_TEMPORARY)
         )
+
+    def is_short_of_spares(self) -> bool:
+        """Only of use to those who write much."""
+        return self._made > _FEWEST_SPARES and len(self._spares) < _FEWEST_SPARES
+
+    def make_spares(self) -> None:
+        """Beforehand, without the lock."""
+        while len(self._spares) < _MOST_SPARES:
+            path = self._new_name()
+            self._layer.create(path, b"")
+            self._spares.append(path)
+
+    def spare(self, temporary: str) -> None:
+        """A temporary file that is not needed; used again, or found and removed by whoever loads the project next."""
+        self._spares.append(temporary)
 
     def move_streams(self, streams: Iterable[StreamRow], id: RecordId, old: str, new: str) -> None:
         for stream in streams:
@@ -99,9 +128,14 @@ class Placing:
             self._layer.remove(self.stream_path(folder, id, stream))
 
     def retire(self, folder: str, id: RecordId) -> None:
-        """The record's old file becomes the next temporary one: a file system finds no new file as fast as an old."""
+        """The record moved; its old file becomes a spare."""
+        if len(self._spares) >= _MOST_SPARES:
+            self._layer.remove(self.path(folder, id))
+            return
+        name = self._new_name()
         with suppress(FileNotFoundError):
-            self._layer.rename(self.path(folder, id), f"{self._temporary}/0.tmp")
+            self._layer.rename(self.path(folder, id), name)
+            self._spares.append(name)
 
     def refile(
         self,
@@ -111,12 +145,13 @@ class Placing:
         elsewhere: Iterable[str | None],
         streams: Iterable[str] = (),
         durable: bool = False,
+        ready: tuple[int, str] | None = None,
     ) -> None:
         """Makes all files of a record as the index has them, whatever an interruption left.
 
         `elsewhere` are folders in which it may have left some, `streams` names of streams that may be there and gone.
         `durable` is for a text that the journal does not have. A file that is right already is not written, for then
-        the journal may not have its text either.
+        the journal may not have its text either. `ready` is a temporary file that holds a version of it already.
         """
         row = rows.find(table, id)
         others = {folder for folder in elsewhere if folder is not None}
@@ -127,13 +162,16 @@ class Placing:
                 self.remove(folder, id, gone)
             return
         folder = self.target(rows, row)
-        self._write_if_different(row, folder, durable)
+        if ready is None or ready[0] != row.version or not self._renamed(ready[1], self.path(folder, id)):
+            self._write_if_different(row, folder, durable)
         if row.folder is not None:
             others.add(row.folder)
         for stream in known:
             self._refile_stream(rows, stream, id, folder, others)
         for other in others - {folder}:
-            self.remove(other, id, gone)
+            self.retire(other, id)
+            for stream_name in gone:
+                self._layer.remove(self.stream_path(other, id, stream_name))
         rows.place(table, row, folder, placed=True)
 
     def forget_folders(self) -> None:
@@ -153,7 +191,7 @@ class Placing:
         path, name = self.path(folder, row.id), row.collection.name
         if self._layer.read(path) == envelope.enclose(self._project, name, row.id, row.version, row.text):
             return
-        waiting = self.write_temporary(0, name, row.id, row.version, row.text, folder)
+        waiting = self.prepare(name, row.id, row.version, row.text, folder)
         if durable:
             self._layer.sync_file(waiting.temporary)
         self.rename(waiting)
@@ -200,6 +238,23 @@ class Placing:
         if self._layer.size(old) is not None:
             self._layer.make_folder(new.rpartition("/")[0])
             self._layer.rename(old, new)
+
+    def _renamed(self, temporary: str, path: str) -> bool:
+        """Unless somebody cleaned up meanwhile."""
+        if self._layer.size(temporary) is None:
+            return False
+        self.rename(Waiting(temporary, path))
+        return True
+
+    def _temporary_file(self) -> str:
+        try:
+            return self._spares.pop()
+        except IndexError:
+            return self._new_name()
+
+    def _new_name(self) -> str:
+        self._made += 1
+        return f"{self._own}-{self._made}{_TEMPORARY}"
 
     def _make_folder(self, folder: str) -> None:
         if folder not in self._known_folders:

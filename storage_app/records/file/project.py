@@ -19,8 +19,8 @@ from storage_app.records.errors import LockTimeoutError, RecordStoreError, Unava
 from storage_app.records.file import checkpoint, effects, recovery
 from storage_app.records.file.changes import Changes
 from storage_app.records.file.checkpoint import Checkpoint
-from storage_app.records.file.faults import IndexLostError, from_sqlite, from_system, translated
-from storage_app.records.file.following import Following, Wiping
+from storage_app.records.file.faults import IndexLostError, translated
+from storage_app.records.file.following import Following, Wiping, give_back, written_ahead
 from storage_app.records.file.index import Index
 from storage_app.records.file.journal import Journal, Tail
 from storage_app.records.file.layer import FileLayer
@@ -49,16 +49,15 @@ class Session:
         """All of it or nothing; after an error nothing was changed (after UnavailableError: unknown)."""
         project, before = self.project, self.tail
         try:
+            changes.describe()
+            after = project.append(before, effects.to_bytes(changes.effects), durable, changes.makes_room)
             waiting = changes.prepare(self)
-            payload = effects.to_bytes(changes.effects)
-            after = project.append(before, payload, durable, changes.makes_room)
-        except BaseException as error:
-            self._undo(before, changes, error)
-            raise
-        try:
-            changes.place(self, waiting)
             self.rows.finish(after.lsn)
             self._enter(after)
+            if durable:
+                project.sync(after)
+            changes.place(self, waiting)
+            self.rows.finish(after.lsn)  # placing may have counted files
             project.layer.commit(self.connection, project.index.path)
         except BaseException as error:
             self._undo(before, changes, error)
@@ -73,7 +72,9 @@ class Session:
         self.project.layer.commit(self.connection, self.project.index.path)
 
     def _enter(self, tail: Tail) -> None:
-        self.connection.execute("UPDATE here SET lsn = ?, epoch = ?, at = ?, crc = ?", tail)
+        self.connection.execute(
+            "UPDATE state SET a = ?, b = ?, c = ?, d = ? WHERE kind = 'here' AND name = '' AND place = 0", tail
+        )
 
     def _undo(self, before: Tail, changes: Changes, cause: BaseException) -> None:
         project = self.project
@@ -157,18 +158,18 @@ class Project:
     @contextmanager
     def session(self, *tables: Table) -> Iterator[Session]:
         """The lock and a transaction, which is undone unless `commit` came."""
-        with self._locked():
+        self._take_lock()
+        try:
             session = self._begin(tables)
             try:
-                yield session
-            except sqlite3.Error as error:
-                raise from_sqlite(error) from error
-            except OSError as error:
-                raise from_system(error) from error
+                with translated():
+                    yield session
             finally:
-                with suppress(sqlite3.Error):
-                    if session.connection.in_transaction:
+                if session.connection.in_transaction:
+                    with suppress(sqlite3.Error):
                         session.connection.execute("ROLLBACK")
+        finally:
+            self._lock.release()
 
     def load(self, *tables: Table) -> None:
         """Makes sure that the index is there and true."""
@@ -178,17 +179,25 @@ class Project:
     def append(self, tail: Tail, payload: bytes, durable: bool, makes_room: bool) -> Tail:
         if self.journal.is_full(tail, payload):
             if self._has_room(tail):
-                tail = self.journal.turn(tail)
+                tail = self._turned(tail)
             elif not makes_room:
                 raise JournalFullError
-        after = self.journal.append(tail, payload)
-        if durable:
-            try:
-                self.journal.sync(after)
-            except OSError:
-                self._suspect = True
-                raise
-        return after
+        return self.journal.append(tail, payload, sync_follows=durable)
+
+    def sync(self, tail: Tail) -> None:
+        """All that the journal has up to here survives a loss of power."""
+        try:
+            self.journal.sync(tail)
+        except OSError:
+            self._suspect = True
+            raise
+
+    def _turned(self, tail: Tail) -> Tail:
+        try:
+            return self.journal.turn(tail)
+        except OSError:
+            self._suspect = True
+            raise
 
     def distrust(self) -> None:
         """Before the next change all is looked at anew. Reads go on from the index, which has what was acknowledged."""
@@ -219,6 +228,10 @@ class Project:
                 with self.session() as session:
                     self.journal.put_in_place(session.tail, made)
 
+    def make_spares(self) -> None:
+        with translated():
+            self.placing.make_spares()
+
     def place_waiting(self) -> None:
         """Writes the files of all records that were changed without."""
         while self.place_some():
@@ -231,12 +244,17 @@ class Project:
 
     def place_some(self) -> bool:
         """As `place_waiting`, a few at a time; whether more are waiting."""
-        with self.session() as session:
-            changes = Following(self, session, _PLACED_AT_ONCE)
-            if changes.effects:
-                # Durable, since files may only show what the journal cannot lose any more.
-                session.commit(changes, durable=True)
-            return len(changes.effects) == _PLACED_AT_ONCE
+        with translated():
+            ahead = written_ahead(self, _PLACED_AT_ONCE)
+        try:
+            with self.session() as session:
+                changes = Following(self, session, _PLACED_AT_ONCE, ahead)
+                if changes.effects:
+                    # Durable, since files may only show what the journal cannot lose any more.
+                    session.commit(changes, durable=True)
+                return len(changes.effects) == _PLACED_AT_ONCE
+        finally:
+            give_back(self, ahead)
 
     def close_cleanly(self) -> None:
         """So that the index is trusted after a restart of the machine."""
@@ -244,7 +262,7 @@ class Project:
             with self._locked(), translated():
                 session = self._begin(())
                 if session.tail.lsn == self._checkpoint.settled:
-                    session.connection.execute("UPDATE here SET clean = 1")
+                    session.connection.execute("UPDATE state SET f = 1 WHERE kind = 'here'")
                     session.commit_derived()
                     self.index.fold_log()
                     self.placing.remove_temporaries()
@@ -278,6 +296,7 @@ class Project:
                 self.journal.sync(session.tail)
                 session.commit_derived()
                 self.journal.erase_others(session.tail)
+                self.placing.remove_temporaries()
 
     # The way in
 
@@ -296,14 +315,17 @@ class Project:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with translated():
-            fresh = self._lock.acquire(self._timeout)
+        self._take_lock()
         try:
-            if fresh:
-                self._forget()
             yield
         finally:
             self._lock.release()
+
+    def _take_lock(self) -> None:
+        with translated():
+            fresh = self._lock.acquire(self._timeout)
+        if fresh:
+            self._forget()
 
     def _forget(self) -> None:
         self._loaded = self._readable = False
@@ -334,7 +356,7 @@ class Project:
             session = Session(self, connection, Tail(*place))
             if clean:
                 self._save(clean=False)
-                connection.execute("UPDATE here SET clean = 0")
+                connection.execute("UPDATE state SET f = 0 WHERE kind = 'here'")
             recovery.catch_up(self, session)
             for table in tables:
                 if not self._knows(connection, table):
@@ -407,7 +429,7 @@ class Project:
             self._known_tables = generation, known = self.index.generation, set()
         name = table.collection.name
         if name not in known:
-            row = connection.execute("SELECT signature FROM catalog WHERE name = ?", (name,)).fetchone()
+            row = connection.execute("SELECT signature FROM signatures WHERE name = ?", (name,)).fetchone()
             if row is None or row[0] != table.signature:
                 return False
             known.add(name)

@@ -36,6 +36,7 @@ def catch_up(project: "Project", session: "Session") -> None:
     replay = None
     for frame in project.journal.following(session.tail):
         replay = replay or Replay(project, session.rows)
+        replay.lsn = frame.lsn
         for effect in effects.from_bytes(frame.payload):
             replay.take(effect)
         session.tail = frame.after
@@ -82,7 +83,7 @@ def build(
         connection.execute("BEGIN")
         for statement in COMMON.split(";"):
             connection.execute(statement)
-        connection.execute("INSERT INTO here VALUES (?, ?, ?, ?, ?, 0, ?)", (*tail, tail.lsn, FORMAT))
+        connection.execute("INSERT INTO state VALUES ('here', '', 0, ?, ?, ?, ?, ?, 0, ?)", (*tail, tail.lsn, FORMAT))
         builder = _Builder(project, connection, found, tail, progress)
         count = builder.run(tables_of(project))
         connection.execute("COMMIT")
@@ -114,8 +115,9 @@ def create_table(connection: sqlite3.Connection, table: Table) -> None:
         connection.execute(statement)
     born = connection.execute("SELECT born FROM here").fetchone()[0]
     connection.execute(
-        "INSERT INTO catalog VALUES (?, ?, 0, ?, 0, 0, 0)", (table.collection.name, table.signature, born)
+        "INSERT INTO state VALUES ('catalog', ?, 0, 0, ?, 0, 0, 0, NULL, NULL)", (table.collection.name, born)
     )
+    connection.execute("INSERT INTO signatures VALUES (?, ?)", (table.collection.name, table.signature))
 
 
 def sync_one_by_one(project: "Project", target: int) -> None:
@@ -138,6 +140,7 @@ class Replay:
     def __init__(self, project: "Project", rows: Rows) -> None:
         self._project = project
         self._rows = rows
+        self.lsn = 0  # of the frame that is being taken in
         self._touched: dict[tuple[str, RecordId], tuple[set[str], set[str]]] = {}
         self._gaps: set[tuple[str, RecordId, str]] = set()
 
@@ -236,8 +239,11 @@ class Replay:
         for table in tables:
             for statement in table.removal():
                 self._rows.connection.execute(statement)
-        for name in ("catalog", "changes", "folders", "streams", "entries", "sources", "quarantine"):
+        for name in ("signatures", "changes", "streams", "entries", "sources", "quarantine"):
             self._rows.connection.execute(f"DELETE FROM {name}")  # noqa: S608
+        self._rows.connection.execute("DELETE FROM state WHERE kind <> 'here'")
+        # Whoever watches has seen numbers up to this one, and must see no smaller one.
+        self._rows.connection.execute("UPDATE state SET e = max(e, ?) WHERE kind = 'here'", (self.lsn,))
         for entry in self._project.layer.entries(self._project.folder):
             if entry.is_dir(follow_symlinks=False) and entry.name not in (".store", ".index"):
                 remove_tree(self._project, entry.path)
@@ -335,6 +341,7 @@ class _Builder:
                     self.connection.execute(statement)
         replay = Replay(self.project, self.rows)
         for frame in self.project.journal.frames(self.checkpoint.settled):
+            replay.lsn = frame.lsn
             for effect in effects.from_bytes(frame.payload):
                 replay.take(effect)
         replay.place_all()

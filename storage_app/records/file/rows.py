@@ -13,7 +13,8 @@ from storage_app.records.file.tables import Table
 from storage_app.records.ids import RecordId
 from storage_app.records.operations import Prepared, Record
 
-SHARD_FILES: Final = 4000  # the index of folders with room says the same
+SHARD_FILES: Final = 4000
+_FILLED_AGAIN: Final = 2000  # a folder with fewer files than this may be filled once more
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Rows:
         self._sums: dict[str, _Sums] = {}
         self._streams_changed: set[tuple[str, str]] = set()
         self._folders: dict[tuple[str, int], int] = {}
+        self._counts: dict[tuple[Table, int], dict[tuple[Key, ...], int]] = {}
 
     # Records
 
@@ -86,6 +88,8 @@ class Rows:
         number = self._execute(table.insert, values).lastrowid
         if table.tag_fields:
             self._tag(table, number, {}, prepared.keys)
+        if table.counted:
+            self._count(table, {}, prepared.keys)
         if table.has_words and number is not None:
             word_rows.change(self.connection, table, number, {}, prepared.keys)
         sums = self._sum(table)
@@ -101,6 +105,8 @@ class Rows:
         self._execute(table.update(changed), (version, prepared.text, folder, placed, *values, row.number))
         if table.tag_fields:
             self._tag(table, row.number, before, keys)
+        if table.counted and changed:
+            self._count(table, before, keys)
         if table.has_words:
             word_rows.change(self.connection, table, row.number, before, keys)
         self._sum(table).bytes += _size(prepared.text) - _size(row.text)
@@ -121,6 +127,8 @@ class Rows:
     def delete(self, table: Table, row: Row) -> None:
         if table.tag_fields:
             self._tag(table, row.number, row.keys, {})
+        if table.counted:
+            self._count(table, row.keys, {})
         if table.has_words:
             word_rows.change(self.connection, table, row.number, row.keys, {})
         self._execute(table.delete, (row.number,))
@@ -207,12 +215,9 @@ class Rows:
 
     def folder_with_room(self, base: str) -> str:
         """A folder for one more file, under the base itself or numbered, and the file counted."""
-        statement = "SELECT shard, files FROM folders WHERE base = ? AND files < 4000 ORDER BY shard LIMIT 5"
-        for shard, files in self._execute(statement, (base,)):
-            if files + self._folders.get((base, shard), 0) < SHARD_FILES:
-                break
-        else:
-            shard = self._first_free(base)
+        shard, files = self._execute(_FILLING, (base, base)).fetchone() or (0, 0)
+        if files + self._folders.get((base, shard), 0) >= SHARD_FILES:
+            shard = self._next_to_fill(base)
         self._count_file(base, shard, 1)
         return base if shard == 0 else f"{base}/~{shard:04d}"
 
@@ -230,33 +235,53 @@ class Rows:
     def finish(self, lsn: int) -> None:
         """Enters what was summed up, and that these collections and streams changed at this number."""
         for name, sums in self._sums.items():
-            self._execute(
-                "UPDATE catalog SET changed = ?, sequence = max(sequence, ?), records = records + ?, "
-                "entries = entries + ?, bytes = bytes + ? WHERE name = ?",
-                (lsn, sums.sequence, sums.records, sums.entries, sums.bytes, name),
+            self._execute(_SUMS, (sums.sequence, lsn, sums.records, sums.entries, sums.bytes, name))
+        for (table, number), counts in self._counts.items():
+            self.connection.executemany(
+                table.count_upsert(number),
+                [(table.count_key(values), more, *values) for values, more in counts.items() if more],
             )
         for collection, stream in self._streams_changed:
             self._execute("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", (collection, stream, lsn))
         if self._folders:
             self.connection.executemany(
-                "INSERT INTO folders VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET files = files + excluded.files",
+                "INSERT INTO state (kind, name, place, a) VALUES ('folders', ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET a = a + excluded.a",
                 [(base, shard, files) for (base, shard), files in self._folders.items() if files],
             )
-        self._sums, self._streams_changed, self._folders = {}, set(), {}
+        self.forget()
 
     def forget(self) -> None:
         """What was summed up so far is void."""
-        self._sums, self._streams_changed, self._folders = {}, set(), {}
+        self._sums, self._streams_changed, self._folders, self._counts = {}, set(), {}, {}
 
     def touch(self, table: Table) -> None:
         self._sum(table)
 
-    def _first_free(self, base: str) -> int:
-        last = self._execute("SELECT max(shard) FROM folders WHERE base = ?", (base,)).fetchone()[0]
-        shard = 0 if last is None else int(last) + 1
-        while self._folders.get((base, shard), 0) >= SHARD_FILES:
-            shard += 1
+    def _next_to_fill(self, base: str) -> int:
+        """Looked for once in some thousand files: a folder that was emptied meanwhile, else a new one."""
+        shards = self._execute("SELECT shard, files FROM folders WHERE base = ?", (base,)).fetchall()
+        counted = {shard: files for (other, shard), files in self._folders.items() if other == base}
+        for shard, files in shards:
+            counted[shard] = counted.get(shard, 0) + files
+        few = [shard for shard, files in counted.items() if files < _FILLED_AGAIN]
+        shard = min(few) if few else max(counted) + 1
+        insert = "INTO state (kind, name, place, a) VALUES ('folders', ?, ?, ?)"
+        self._execute(f"INSERT OR REPLACE {insert}", (base, -1, shard))
+        self._execute(f"INSERT OR IGNORE {insert}", (base, shard, 0))
         return shard
+
+    def _count(self, table: Table, before: Mapping[str, Key], after: Mapping[str, Key]) -> None:
+        for number, fields in enumerate(table.counted):
+            old = tuple([before[name] for name in fields]) if before else None
+            new = tuple([after[name] for name in fields]) if after else None
+            if old == new:
+                continue
+            counts = self._counts.setdefault((table, number), {})
+            if old is not None:
+                counts[old] = counts.get(old, 0) - 1
+            if new is not None:
+                counts[new] = counts.get(new, 0) + 1
 
     def _count_file(self, base: str, shard: int, files: int) -> None:
         self._folders[base, shard] = self._folders.get((base, shard), 0) + files
@@ -282,6 +307,16 @@ class Rows:
                     self.connection.executemany(
                         statement, [(name, element, number) for element in dict.fromkeys(elements)]
                     )
+
+
+_FILLING: Final = (
+    "SELECT place, a FROM state WHERE kind = 'folders' AND name = ? AND place = "
+    "coalesce((SELECT a FROM state WHERE kind = 'folders' AND name = ? AND place = -1), 0)"
+)
+_SUMS: Final = (
+    "UPDATE state SET a = max(a, ?), b = ?, c = c + ?, d = d + ?, e = e + ? "
+    "WHERE kind = 'catalog' AND name = ? AND place = 0"
+)
 
 
 def base_folder(collection: Collection, keys: Mapping[str, Key]) -> str:

@@ -31,6 +31,8 @@ def select_rows(
     connection: sqlite3.Connection, table: Table, request: Select
 ) -> tuple[list[Row], tuple[Key, ...] | None]:
     """The rows, and the place where a scan limit ended the search."""
+    if (direct := _direct(table, request)) is not None:
+        return [Row(table.collection, *row) for row in connection.execute(*direct)], None
     rows, left = _rows(connection, table, request)
     found: list[Row] = []
     for looked_at, row in enumerate(rows, 1):
@@ -82,6 +84,38 @@ _FEW: Final = 1000
 _FEW_CANDIDATES: Final = 5000
 _SORTING_PAYS: Final = 4
 _RANGES: Final = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
+
+
+def _direct(table: Table, request: Select) -> Sql | None:
+    """The one statement for what claims and first pages ask: just the values that an index is apart by, in its order.
+
+    Its text is made once for each such list.
+    """
+    if request.seek is not None or request.scan_limit is not None:
+        return None
+    names, values = [], []
+    for node in request.where:
+        if type(node) is not Condition or node.op is not Op.EQ or node.field is None:
+            return None
+        if node.value is None or not _bindable(node.value):
+            return None
+        names.append(node.field.name)
+        values.append(node.value)
+    key = request.terms, tuple(names)
+    if key not in table.direct:
+        table.direct[key] = _direct_statement(table, *key)
+    statement = table.direct[key]
+    return None if statement is None else (statement, (*values, request.limit))
+
+
+def _direct_statement(table: Table, terms: Terms, names: tuple[str, ...]) -> str | None:
+    reverse = tuple((name, not descending) for name, descending in terms)
+    for index in table.orders:
+        if index.terms in (terms, reverse) and sorted(index.within) == sorted(names):
+            equal = " AND ".join([f"{table.columns[name]} = ?" for name in names]) or "1"
+            order = ", ".join([f"{table.column(name)}{' DESC' if descending else ''}" for name, descending in terms])
+            return f"SELECT {_ROW} FROM {table.name}{index.hint} WHERE {equal} ORDER BY {order} LIMIT ?"  # noqa: S608
+    return None
 
 
 def _place(connection: sqlite3.Connection, table: Table, terms: Terms, row: Row) -> tuple[Key, ...]:

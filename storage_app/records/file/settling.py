@@ -31,6 +31,7 @@ class Settler:
         self._full: set[Project] = set()
         self._prepared: dict[Project, int] = {}
         self._ahead: dict[Project, Tail] = {}
+        self._short: set[Project] = set()
         self._thread: threading.Thread | None = None
         self._stopping = False
 
@@ -48,6 +49,9 @@ class Settler:
         if self._prepared.get(project) != tail.epoch and project.journal.is_half_full(tail):
             self._prepared[project] = tail.epoch
             self._ahead[project] = tail
+            self._put(project, 0.0)
+        if project not in self._short and project.placing.is_short_of_spares():
+            self._short.add(project)
             self._put(project, 0.0)
 
     def stop(self) -> None:
@@ -75,6 +79,9 @@ class Settler:
             try:
                 if (tail := self._ahead.pop(project, None)) is not None:
                     project.prepare_segment(tail)
+                if project in self._short:
+                    self._short.discard(project)
+                    project.make_spares()
                 if project in self._full:
                     self._full.discard(project)
                     project.settle()

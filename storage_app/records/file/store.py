@@ -63,6 +63,7 @@ from storage_app.search.ranking import Statistics
 
 T = TypeVar("T")
 _IMPORTED_AT_ONCE: Final = 500
+_MOST_SETTLED: Final = 10
 
 
 class FileRecordStore(RecordStore):
@@ -402,6 +403,7 @@ class FileRecordStore(RecordStore):
     def _write(self, project: str, work: Callable[[Session], T], *tables: Table) -> T:
         found = self._project(project)
         deadline = time.monotonic() + self._lock_timeout
+        settled = 0
         while True:
             try:
                 with found.session(*tables) as session:
@@ -411,10 +413,11 @@ class FileRecordStore(RecordStore):
                 if time.monotonic() > deadline:
                     raise UnavailableError("the index keeps breaking") from None
             except JournalFullError:
-                # Files could not follow as fast; this caller helps.
+                # Files could not follow as fast; this caller helps, however long a slow disk takes for it.
+                if settled == _MOST_SETTLED:
+                    raise UnavailableError("others fill the journal as fast as its files are written") from None
+                settled += 1
                 found.settle()
-                if time.monotonic() > deadline + self._lock_timeout:
-                    raise
 
     def _write_existing(self, project: str, work: Callable[[Session], T], quarantine_id: str) -> T:
         if not self._project(project).exists():

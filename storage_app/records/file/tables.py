@@ -1,4 +1,4 @@
-"""How a collection lies in the index: a table of its records, an index for each order, counters kept by triggers."""
+"""How a collection lies in the index: a table of its records, an index for each order, kept counters."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,14 +15,19 @@ from storage_app.search.fts5 import TOKENIZE
 ORDERED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.TIME, Kind.BOOLEAN})
 COUNTED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN})
 
-# Shared by all collections of a project. `here` has one row: how far the index has taken in the journal.
+# Shared by all collections of a project. What nearly every write changes is one table, and so mostly one page of the
+# database: how far the index has taken in the journal (`here`), the sums of each collection (`catalog`) and how many
+# files each folder has (`folders`, with the folder now being filled at shard -1). The views give the names.
 COMMON: Final = """
-CREATE TABLE here (lsn INTEGER, epoch INTEGER, at INTEGER, crc INTEGER, born INTEGER, clean INTEGER, format INTEGER);
-CREATE TABLE catalog (name TEXT PRIMARY KEY, signature TEXT, sequence INTEGER, changed INTEGER, records INTEGER,
-    entries INTEGER, bytes INTEGER) WITHOUT ROWID;
+CREATE TABLE state (kind TEXT, name TEXT, place INTEGER, a INTEGER, b INTEGER, c INTEGER, d INTEGER, e INTEGER,
+    f INTEGER, g INTEGER, PRIMARY KEY (kind, name, place)) WITHOUT ROWID;
+CREATE VIEW here AS SELECT a AS lsn, b AS epoch, c AS at, d AS crc, e AS born, f AS clean, g AS format FROM state
+    WHERE kind = 'here';
+CREATE VIEW catalog AS SELECT name, a AS sequence, b AS changed, c AS records, d AS entries, e AS bytes FROM state
+    WHERE kind = 'catalog';
+CREATE VIEW folders AS SELECT name AS base, place AS shard, a AS files FROM state WHERE kind = 'folders' AND place >= 0;
+CREATE TABLE signatures (name TEXT PRIMARY KEY, signature TEXT) WITHOUT ROWID;
 CREATE TABLE changes (collection TEXT, stream TEXT, changed INTEGER, PRIMARY KEY (collection, stream)) WITHOUT ROWID;
-CREATE TABLE folders (base TEXT, shard INTEGER, files INTEGER, PRIMARY KEY (base, shard)) WITHOUT ROWID;
-CREATE INDEX folders_with_room ON folders (base, shard) WHERE files < 4000;
 CREATE TABLE streams (stream INTEGER PRIMARY KEY, collection TEXT, id, name TEXT, last INTEGER, filed INTEGER,
     bytes INTEGER);
 CREATE UNIQUE INDEX streams_of ON streams (collection, id, name);
@@ -32,7 +37,7 @@ CREATE TABLE quarantine (quarantine_id TEXT PRIMARY KEY, collection TEXT, id, ve
     text TEXT, good TEXT) WITHOUT ROWID;
 CREATE INDEX quarantine_of ON quarantine (collection, id);
 """
-FORMAT: Final = 2
+FORMAT: Final = 3
 _TRIGRAMS: Final = "content='', tokenize='trigram case_sensitive 1', detail=none"
 
 
@@ -95,6 +100,7 @@ class Table:
         self.insert = f"INSERT INTO {self.name} ({','.join(names)}) VALUES ({marks})"  # noqa: S608
         self.row = f"SELECT rowid, version, text, folder, placed FROM {self.name} WHERE id = ?"  # noqa: S608
         self.delete = f"DELETE FROM {self.name} WHERE rowid = ?"  # noqa: S608
+        self.direct: dict[tuple[Terms, tuple[str, ...]], str | None] = {}  # statements of `selecting`, by what is asked
         self._updates: dict[tuple[str, ...], str] = {}
 
     @cached_property
@@ -140,7 +146,6 @@ class Table:
             yield from self.words.creation()
         for grams in self.grams.values():
             yield f"CREATE VIRTUAL TABLE {grams} USING fts5(text, {_TRIGRAMS})"
-        yield from self._triggers()
         yield from self._text_triggers()
 
     def index_creation(self) -> Iterator[str]:
@@ -159,8 +164,17 @@ class Table:
     def column(self, name: str) -> str:
         return name if name in ("id", "version") else self.columns[name]
 
+    def count_upsert(self, number: int) -> str:
+        """Adds to the counter of one set of fields."""
+        names = "".join(f", v{place}" for place in range(len(self.counted[number])))
+        marks = ", ?" * len(self.counted[number])
+        return (
+            f"INSERT INTO {self.counts} (f, key, n{names}) VALUES ({number}, ?, ?{marks}) "  # noqa: S608
+            f"ON CONFLICT (f, key) DO UPDATE SET n = n + excluded.n"
+        )
+
     def count_key(self, values: tuple[Key, ...]) -> str:
-        """As the triggers spell it, by SQLite's `quote`."""
+        """One text for each combination of values."""
         return ",".join(map(_sql_quote, values))
 
     def count_values(self, fields: tuple[str, ...], row: tuple[Any, ...]) -> tuple[Key, ...]:
@@ -191,23 +205,6 @@ class Table:
         name = quoted(f"{self.collection.name}:{name}")
         return OrderedIndex(name, terms, within, f" INDEXED BY {name}")
 
-    def _triggers(self) -> Iterator[str]:
-        if not self.counted:
-            return
-        title = self.collection.name
-        ups = " ".join(self._counting(number, fields, "new", 1) for number, fields in enumerate(self.counted))
-        downs = " ".join(self._counting(number, fields, "old", -1) for number, fields in enumerate(self.counted))
-        yield f"CREATE TRIGGER {quoted(title + ':ins')} AFTER INSERT ON {self.name} BEGIN {ups} END"
-        yield f"CREATE TRIGGER {quoted(title + ':del')} AFTER DELETE ON {self.name} BEGIN {downs} END"
-        for number, fields in enumerate(self.counted):
-            columns = [self.columns[name] for name in fields]
-            differs = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
-            moves = f"{self._counting(number, fields, 'old', -1)} {self._counting(number, fields, 'new', 1)}"
-            yield (
-                f"CREATE TRIGGER {quoted(f'{title}:upd {number}')} AFTER UPDATE OF {', '.join(columns)} "
-                f"ON {self.name} WHEN {differs} BEGIN {moves} END"
-            )
-
     def _text_triggers(self) -> Iterator[str]:
         for name, column in self.texts.items():
             grams, title = self.grams[name], f"{self.collection.name}:{name}"
@@ -224,15 +221,6 @@ class Table:
                 # order of their own.
                 moment = "BEFORE" if act is leave else "AFTER"
                 yield f"CREATE TRIGGER {named} {moment} {event} ON {self.name} WHEN {when} BEGIN {act} END"
-
-    def _counting(self, number: int, fields: tuple[str, ...], row: str, change: int) -> str:
-        columns = [f"{row}.{self.columns[name]}" for name in fields]
-        key = "||','||".join(f"quote({column})" for column in columns)
-        names = "".join(f", v{place}" for place in range(len(columns)))
-        return (
-            f"INSERT INTO {self.counts} (f, key, n{names}) VALUES ({number}, {key}, {change}, {', '.join(columns)}) "  # noqa: S608
-            f"ON CONFLICT (f, key) DO UPDATE SET n = n + {change};"
-        )
 
 
 def quoted(name: str) -> str:

@@ -177,24 +177,18 @@ class Writing(Changes):
 
     # Journal and files
 
+    def describe(self) -> None:
+        self.effects = self._effects()
+
     def prepare(self, session: Session) -> list[Waiting]:
         placing = session.project.placing
-        waiting: list[Waiting] = []
-        self.effects = list(self._effects())
-        if self._at_once:
-            for touched in self._touched.values():
-                if touched.put and touched.text is not None and touched.target is not None:
-                    waiting.append(
-                        placing.write_temporary(
-                            len(waiting),
-                            touched.table.collection.name,
-                            touched.id,
-                            touched.version,
-                            touched.text,
-                            touched.target,
-                        )
-                    )
-        return waiting
+        if not self._at_once:
+            return []
+        return [
+            placing.prepare(touched.table.collection.name, touched.id, touched.version, touched.text, touched.target)
+            for touched in self._touched.values()
+            if touched.put and touched.text is not None and touched.target is not None
+        ]
 
     def place(self, session: Session, waiting: list[Waiting]) -> None:
         self._placing = True
@@ -467,7 +461,7 @@ class Releasing(Changes):
         if self._back is None or aside.id is None:
             return []
         version, text = aside.version + 1, self._back.text
-        return [session.project.placing.write_temporary(0, aside.collection, aside.id, version, text, self._folder)]
+        return [session.project.placing.prepare(aside.collection, aside.id, version, text, self._folder)]
 
     def place(self, session: Session, waiting: list[Waiting]) -> None:
         project, aside = session.project, self._aside
