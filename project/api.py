@@ -23,14 +23,17 @@ from jobs_app.api import (
     job_finding,
     job_statistics,
     jobs,
+    library,
     logs,
     maintenance,
     me,
     outbox,
     projects,
     quarantine,
+    records,
     runs,
     saved_views,
+    segments,
     storages,
     tokens,
     workers,
@@ -49,7 +52,8 @@ class StrictApi(NinjaAPI):
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
         # Called once a request, after authentication and before a parameter is read: the one place for this check.
-        unknown = sorted(set(request.GET) - _query_parameters(request))
+        known = _query_parameters(request)
+        unknown = sorted(set(request.GET) - known) if known is not None else ()
         if unknown:
             errors = [{"place": f"query.{name}", "reason": "is not a parameter of this call"} for name in unknown]
             raise InvalidError(f"Unknown query parameter: {', '.join(unknown)}", errors)
@@ -76,6 +80,8 @@ for module in (
     *(claims, job_actions, failures, job_finding, job_statistics, jobs, job_files, logs, saved_views, workers),
     *(storages, files, outbox),
     *(runs, documents, artifacts),
+    *(library,),
+    *(segments, records),
     *(maintenance, quarantine),
 ):
     api.add_router("", module.router)
@@ -123,7 +129,8 @@ def _place(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in (source, *(rest[1:] if source == "body" and len(rest) > 1 else rest)))
 
 
-def _query_parameters(request: HttpRequest) -> frozenset[str]:
+def _query_parameters(request: HttpRequest) -> frozenset[str] | None:
+    """None: any is a parameter of this call."""
     match = request.resolver_match
     assert match is not None
     return _query_parameters_by_path()[_path_of(match.route), request.method or ""]
@@ -136,10 +143,10 @@ def _path_of(route: str) -> str:
 
 
 @cache
-def _query_parameters_by_path() -> dict[tuple[str, str], frozenset[str]]:
-    found = {}
+def _query_parameters_by_path() -> dict[tuple[str, str], frozenset[str] | None]:
+    found: dict[tuple[str, str], frozenset[str] | None] = {}
     for path, operations in api.get_openapi_schema(path_prefix="api/v1/")["paths"].items():
         for method, operation in operations.items():
             names = {p["name"] for p in operation.get("parameters", []) if p["in"] == "query"}
-            found[path.lstrip("/"), method.upper()] = frozenset(names)
+            found[path.lstrip("/"), method.upper()] = None if operation.get("x-open-query") else frozenset(names)
     return found

@@ -164,7 +164,8 @@ class Config(BaseSettings):
         "STORAGES",
         default={},
         description="Further named storages as JSON: alias to provider and options, e.g. "
-        '`{"archive": {"provider": "local", "root_path": "/srv/archive"}}`; `default` adds options to the default one.',
+        '`{"archive": {"provider": "local", "root_path": "/srv/archive"}}`; `default` adds options to the default one, '
+        "`library` is where prompts lie.",
     )
     segments_import: Path = _variable(
         "SEGMENTS_IMPORT",
@@ -180,6 +181,11 @@ class Config(BaseSettings):
         default={"completed": 7, "failed": 7, "timeout": 7, "cancelled": 7, "trashed": 7},
         description="How many days a job is kept after it ended, by state, and in the trash, as JSON; "
         "what is not named keeps its default, and 0 keeps it for ever.",
+    )
+    segments_idle_days: int = _variable(
+        "SEGMENTS_IDLE_DAYS",
+        default=7,
+        description="After how many days without a touch an active segment is stashed; 0 never does it.",
     )
     workspace_megabytes: int = _variable(
         "WORKSPACE_MEGABYTES", default=5120, description="How many megabytes the files of one job may have together."
@@ -253,6 +259,11 @@ class Config(BaseSettings):
     @classmethod
     def _check_poison_limit(cls, value: Any) -> int:
         return config_rules.whole_number(value, 1, 1000)
+
+    @field_validator("segments_idle_days", mode="before")
+    @classmethod
+    def _check_segments_idle_days(cls, value: Any) -> int:
+        return config_rules.whole_number(value, 0, 3650)
 
     @field_validator("retention_days", mode="before")
     @classmethod

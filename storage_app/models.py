@@ -20,6 +20,7 @@ __all__ = [
     "RecordSequence",
     "RecordStream",
     "RecordTally",
+    "RecordWords",
     "SentBatch",
     "StorageCheck",
 ]
@@ -125,6 +126,35 @@ class RecordCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.collection}/{self.counter}/{self.value}"
+
+
+class RecordWords(models.Model):
+    """The words of a record as search engines get them. The index beside it is made by hand, for each database
+    its own (`records/database/words.py`).
+    """
+
+    number = models.BigAutoField(primary_key=True)
+    project = CodePointTextField()
+    collection = CodePointTextField()
+    record = CodePointTextField()
+    newest = models.BigIntegerField()
+    length = models.IntegerField()
+    form = models.SmallIntegerField()  # the version of the tokenizer
+    scope = models.TextField()
+    tokens = CodePointTextField()
+    folded = CodePointTextField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "collection", "record"], name="record_words_record")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["project", "collection", "-newest", "record"], name="record_words_newest"),
+            models.Index(fields=["project", "collection", "length"], name="record_words_length"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.collection}/{self.record}"
 
 
 class RecordQuarantine(models.Model):

@@ -18,7 +18,7 @@ from django.db import connections, models
 
 from storage_app.records import registry, times
 from storage_app.records.base import RecordStore
-from storage_app.records.database import texts
+from storage_app.records.database import texts, words
 from storage_app.records.database.layout import Layout
 from storage_app.records.declarations import Collection
 
@@ -32,6 +32,7 @@ SHARED_MODELS: Final = (
     "RecordTally",
     "RecordCount",
     "RecordQuarantine",
+    "RecordWords",
 )
 
 
@@ -121,6 +122,7 @@ def create_tables(alias: str, collections: Iterable[Collection]) -> None:
     with connections[alias].schema_editor() as editor:
         for name in SHARED_MODELS:
             editor.create_model(apps.get_model("storage_app", name))
+        words.make_engine(editor)
         for collection in collections:
             for model in _models(collection):
                 editor.create_model(model)

@@ -1,4 +1,4 @@
-"""The cast: projects, people with roles, tokens, jobs."""
+"""The cast: projects, people with roles, tokens, jobs, segments."""
 
 import secrets
 from dataclasses import replace
@@ -12,10 +12,13 @@ from jobs_app.domain.access import COMMAND, Actor, Role, Scope
 from jobs_app.domain.job import By, Job, Step
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import Failure
+from jobs_app.domain.library import Kind
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_job import NewJob
 from jobs_app.domain.new_run import NewRun
+from jobs_app.domain.new_segment import NewSegment
 from jobs_app.domain.operation import Action, Deed
+from jobs_app.domain.segment import Segment
 from jobs_app.models import Membership, Project
 from jobs_app.services import (
     access,
@@ -25,11 +28,13 @@ from jobs_app.services import (
     files,
     job_actions,
     jobs,
+    library,
     operations,
     outbox,
     pauses,
     runs,
     saved_views,
+    segments,
     tokens,
 )
 from jobs_app.services.artifacts import NewArtifact
@@ -124,6 +129,11 @@ def file_cast(project: Project) -> dict[str, str]:
     return {"parked": str(parked.pk), "waiting": str(waiting.pk)}
 
 
+def library_cast(project: Project) -> None:
+    """A prompt to do everything to; the storage keeps versions."""
+    library.write(COMMAND, project.slug, Kind.PROMPTS, "summarise", "Summarise.\n")
+
+
 def run_cast(project: Project) -> dict[str, str]:
     """The ids of a run for everything that can be done to one. Nothing else may be due in the project."""
     slug = project.slug
@@ -178,3 +188,17 @@ def begin_operation(project: Project, action: Action, *ids: str) -> str:
     """The id of an operation on these jobs, which the next run does."""
     deed = Deed(action, By.actor(COMMAND), is_person=True, before=record_store().now())
     return job_actions.begin(COMMAND, project, deed, Choice(ids=ids)).id
+
+
+def make_segment(project: Project, text: str, actor: Actor = COMMAND, **fields: Any) -> Segment:
+    """A segment, stored as any caller stores one."""
+    return segments.store_segment(actor, project.slug, NewSegment(text, **fields)).segment
+
+
+def segment_cast(project: Project) -> dict[str, str]:
+    """The ids of a segment that was changed once, and of one in the trash."""
+    stored = make_segment(project, "one", metadata={"n": 1})
+    segments.change(COMMAND, project.slug, stored.id, {"tags": ["x"]})
+    forgotten = make_segment(project, "two")
+    segments.delete_segment(COMMAND, project.slug, forgotten.id)
+    return {"stored": stored.id, "forgotten": forgotten.id}

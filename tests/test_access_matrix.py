@@ -18,9 +18,18 @@ from pytest_django import Settings
 from jobs_app.domain import lease
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project, Token
-from jobs_app.services import logins, people, tokens, workspaces
+from jobs_app.services import free_records, logins, people, tokens, workspaces
 from storage_app.records.base import RecordStore
-from tests.factories import file_cast, job_cast, make_person, make_project, make_token, run_cast
+from tests.factories import (
+    file_cast,
+    job_cast,
+    library_cast,
+    make_person,
+    make_project,
+    make_token,
+    run_cast,
+    segment_cast,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +62,7 @@ class Route:
 
 QUERIES = {
     "DELETE /api/v1/projects/<p>": "?confirm=alpha",
+    "GET /api/v1/projects/<p>/segments/load": "?token_budget=9",
     "GET /live/": "?topics=/maintenance",
     "GET /p/<slug:slug>/documents/<slug:storage>/file/": "?path=a.txt",
     "GET /p/<slug:slug>/documents/<slug:storage>/image/": "?path=picture.png",
@@ -62,6 +72,9 @@ V1 = "api/v1"
 PROJECT = f"{V1}/projects/<p>"
 JOBS = f"{PROJECT}/jobs"
 STORAGE = f"{PROJECT}/storages/<s>"
+SHELF = f"{PROJECT}/library/<kind>"
+SEGMENTS = f"{PROJECT}/segments"
+RECORDS = f"{PROJECT}/records"
 PAGE = "p/<slug:slug>/"
 FILES = f"{PAGE}documents/<slug:storage>/"
 LEASE = "the token of the one lease"
@@ -152,6 +165,12 @@ ROUTES = [
     Route("GET", f"{STORAGE}/pending/<id>", READ),
     Route("POST", f"{STORAGE}/pending/<id>", WRITE),
     Route("DELETE", f"{STORAGE}/pending/<id>", WRITE),
+    Route("GET", SHELF, READ),
+    Route("GET", f"{SHELF}/<name>", READ),
+    Route("PUT", f"{SHELF}/<name>", WRITE, {"content": "New."}),
+    Route("DELETE", f"{SHELF}/<name>", WRITE),
+    Route("POST", f"{SHELF}/<name>/rename", WRITE, {"name": "other"}),
+    Route("GET", f"{SHELF}/<name>/versions", READ),
     Route("GET", RUNS, READ),
     Route("POST", RUNS, WRITE, {"name": "x"}),
     Route("GET", f"{RUNS}/<id>", READ),
@@ -176,6 +195,36 @@ ROUTES = [
     Route("GET", f"{PROJECT}/artifacts", READ),
     Route("GET", f"{PROJECT}/artifacts/<id>", READ),
     Route("GET", f"{PROJECT}/artifacts/<id>/content", READ),
+    Route("POST", SEGMENTS, WRITE, {"text": "x"}),
+    Route("GET", SEGMENTS, READ),
+    Route("POST", f"{SEGMENTS}/batch", WRITE, {"segments": [{"text": "x"}]}),
+    Route("GET", f"{SEGMENTS}/load", READ),
+    Route("GET", f"{SEGMENTS}/search", READ),
+    Route("GET", f"{SEGMENTS}/stats", READ),
+    Route("POST", f"{SEGMENTS}/stash", WRITE, {"token_budget": 0}),
+    Route("POST", f"{SEGMENTS}/unstash", WRITE, {"ids": ["x"]}),
+    Route("GET", f"{SEGMENTS}/export", READ),
+    Route("POST", f"{SEGMENTS}/import", WRITE, {"content": "", "form": "lines"}),
+    Route("GET", f"{SEGMENTS}/trash", READ),
+    Route("POST", f"{SEGMENTS}/trash/<id>/restore", WRITE),
+    Route("DELETE", f"{SEGMENTS}/trash/<id>", WRITE),
+    Route("GET", f"{SEGMENTS}/<id>", READ),
+    Route("PATCH", f"{SEGMENTS}/<id>", WRITE, {"type": "x"}),
+    Route("DELETE", f"{SEGMENTS}/<id>", WRITE),
+    Route("POST", f"{SEGMENTS}/<id>/stash", WRITE, {}),
+    Route("POST", f"{SEGMENTS}/<id>/unstash", WRITE, {}),
+    Route("GET", f"{SEGMENTS}/<id>/history", READ),
+    Route("GET", f"{SEGMENTS}/<id>/versions/<version>", READ),
+    Route("POST", f"{SEGMENTS}/<id>/revert", WRITE, {"version": 1}),
+    Route("GET", RECORDS, READ),
+    Route("POST", f"{RECORDS}/<collection>", WRITE, {"a": 1}),
+    Route("GET", f"{RECORDS}/<collection>", READ),
+    Route("POST", f"{RECORDS}/<collection>/query", READ, {"filters": {}}),
+    Route("GET", f"{RECORDS}/<collection>/<id>", READ),
+    Route("PUT", f"{RECORDS}/<collection>/<id>", WRITE, {"a": 1}),
+    Route("PATCH", f"{RECORDS}/<collection>/<id>", WRITE, {"a": 1}),
+    Route("DELETE", f"{RECORDS}/<collection>/<id>", WRITE),
+    Route("POST", f"{PROJECT}/agent/messages", READ, {"action": "storage_list"}),
     Route("GET", f"{V1}/maintenance/tasks", TOKEN_HOLDER),
     Route("POST", f"{V1}/maintenance/tasks/<name>/run", SERVER),
     Route("GET", f"{V1}/maintenance/history", TOKEN_HOLDER),
@@ -236,6 +285,13 @@ ROUTES = [
     Route("GET", f"{PAGE}pauses/", READ),
     Route("POST", f"{PAGE}pauses/", WRITE, {"reason": "a new disk"}),
     Route("POST", f"{PAGE}pauses/resume/", WRITE, {"content_type": "pdf"}),
+    Route("GET", f"{PAGE}library/", READ),
+    Route("POST", f"{PAGE}library/preview/", READ, {"content": "x"}),
+    Route("GET", f"{PAGE}library/new/<kind>/", WRITE),
+    Route("GET", f"{PAGE}library/<kind>/<name>/", READ),
+    Route("GET", f"{PAGE}library/<kind>/<name>/edit/", WRITE),
+    Route("POST", f"{PAGE}library/<kind>/<name>/rename/", WRITE, {"name": "other"}),
+    Route("POST", f"{PAGE}library/<kind>/<name>/delete/", WRITE),
     Route("GET", f"{PAGE}documents/", READ),
     Route("GET", FILES, READ),
     Route("GET", f"{FILES}file/", READ),
@@ -258,6 +314,22 @@ ROUTES = [
     Route("GET", f"{PAGE}runs/<run_id>/documents/<document_id>/", READ),
     Route("GET", f"{PAGE}runs/<run_id>/documents/<document_id>/compare/", READ),
     Route("POST", f"{PAGE}runs/<run_id>/documents/<document_id>/detach/", WRITE),
+    Route("GET", f"{PAGE}segments/", READ),
+    Route("POST", f"{PAGE}segments/act/", WRITE, {"action": "stash", "id": "nothing"}),
+    Route("POST", f"{PAGE}segments/budget/", WRITE, {"budget": "0"}),
+    Route("POST", f"{PAGE}segments/unstash/", WRITE, {"id": "nothing"}),
+    Route("GET", f"{PAGE}segments/trash/", READ),
+    Route("POST", f"{PAGE}segments/trash/restore/", WRITE, {"id": "nothing"}),
+    Route("POST", f"{PAGE}segments/trash/erase/", WRITE, {"id": "nothing"}),
+    Route("GET", f"{PAGE}segments/<segment_id>/", READ),
+    Route("POST", f"{PAGE}segments/<segment_id>/change/", WRITE, {"text": "x", "type": "note", "version": "2"}),
+    Route("POST", f"{PAGE}segments/<segment_id>/pin/", WRITE, {"pinned": "yes"}),
+    Route("POST", f"{PAGE}segments/<segment_id>/revert/", WRITE, {"to": "1"}),
+    Route("GET", f"{PAGE}records/", READ),
+    Route("GET", f"{PAGE}records/<collection>/", READ),
+    Route("GET", f"{PAGE}records/<collection>/<int:record_id>/", READ),
+    Route("POST", f"{PAGE}records/<collection>/<int:record_id>/save/", WRITE, {"data": "{}", "version": "1"}),
+    Route("POST", f"{PAGE}records/<collection>/<int:record_id>/delete/", WRITE),
     Route("GET", f"{PAGE}settings/", READ),
     Route("POST", f"{PAGE}settings/", ADMIN, {"name": "x"}),
     Route("POST", f"{PAGE}settings/delete/", ADMIN, {"confirm": "alpha"}),
@@ -304,6 +376,7 @@ class World:
     jobs: dict[str, str]  # ids by what can be done to them
     changes: dict[str, str]  # likewise, of files
     runs: dict[str, str]  # likewise, of runs
+    segments: dict[str, str]  # likewise, of segments
 
     def id_for(self, route: Route) -> str:
         if "quarantine" in route.path:
@@ -314,6 +387,10 @@ class World:
             return self.runs["made"]
         if "/runs/" in route.path:
             return self.runs["running" if route.method == "POST" and "artifacts" in route.path else "drafted"]
+        if "/records/" in route.path:
+            return "1"
+        if "/segments/" in route.path:
+            return self.segments["forgotten" if "trash" in route.path else "stored"]
         return self.job_for(route)
 
     def body_for(self, route: Route) -> Any:
@@ -351,8 +428,12 @@ def world(
     set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
     runs = run_cast(project)
     jobs = job_cast(project)
+    library_cast(project)
     workspaces.write(COMMAND, project.slug, jobs["pending"], "a.txt", [b"x"], 1)
-    return World(project, other_project, member, token, invitation, set_aside, jobs, file_cast(project), runs)
+    free_records.create(COMMAND, project.slug, "tasks", {"a": 1})
+    segments = segment_cast(project)
+    files = file_cast(project)
+    return World(project, other_project, member, token, invitation, set_aside, jobs, files, runs, segments)
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:
@@ -360,7 +441,9 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
     session = logins.sessions_of(caller).first() if caller else None
     name = session.name if session and "sessions" in route.path else "clean-up"
     name = world.set_aside if "quarantine" in route.path else name
+    name = "summarise" if "library" in route.path else name
     values = {
+        "<kind>": "prompts",
         "<p>": world.project.slug,
         "<slug:slug>": world.project.slug,
         "<username>": world.member.username,
@@ -383,6 +466,10 @@ def address(route: Route, world: World, caller: User | None = None) -> str:
         "<run_id>": world.runs["drafted"],
         "<document_id>": world.runs["attached"],
         "<doc>": world.runs["attached"],
+        "<version>": "1",
+        "<collection>": "tasks",
+        "<segment_id>": world.segments["stored"],
+        "<int:record_id>": "1",
         "<name>": name,
     }
     path = route.path

@@ -14,6 +14,7 @@ from jobs_app.api import preconditions
 from jobs_app.api.schemas import rfc3339
 from jobs_app.domain.job import Attempt, By, Event, Job, Progress
 from jobs_app.domain.job_log import LogEntry
+from jobs_app.domain.library import Use
 from jobs_app.services.claims import Claimed
 from jobs_app.stores.job_records import JobPage
 
@@ -52,6 +53,7 @@ def job_value(job: Job, project: str, now: datetime) -> dict[str, Any]:
         "status": job.status.value,
         "priority": job.priority,
         "tags": list(job.tags),
+        "uses": [use_value(use) for use in job.uses],
         "worker_id": job.worker_id,
         "created_at": rfc3339(job.created_at),
         "created_by": by_value(job.created_by),
@@ -130,6 +132,16 @@ def line_value(line: LogEntry) -> dict[str, Any]:
         "time": rfc3339(line.time),
         "data": line.data,
         "attempt": line.attempt,
+    }
+
+
+def use_value(use: Use) -> dict[str, Any]:
+    return {
+        "kind": use.kind,
+        "name": use.name,
+        "hash": use.hash,
+        "version": use.version,
+        "variables": use.variables,
     }
 
 

@@ -9,6 +9,8 @@ Example = dict[str, Any]
 JOB_ID: Final = "01984f5e-7c1a-7b3e-9a55-3f1d2c4b5a69"
 BY: Final[Example] = {"kind": "token", "name": "importer"}
 PROGRESS: Final[Example] = {"percent": 40, "message": "page 4 of 10", "at": MOMENT}
+NEW_USE: Final[Example] = {"kind": "prompts", "name": "summarise", "variables": {"language": "de"}}
+USE: Final[Example] = {**NEW_USE, "hash": f"sha256:{'0f' * 32}", "version": None}
 NEW_JOB: Final[Example] = {
     "name": "Quarterly report",
     "ingestion_task_id": "task-4711",
@@ -17,12 +19,14 @@ NEW_JOB: Final[Example] = {
     "task_options": {"lang": "de", "pages": [1, 2, 3]},
     "priority": 10,
     "tags": ["finance"],
+    "uses": [NEW_USE],
     "attempt_timeout_seconds": 600,
 }
 JOB: Final[Example] = {
     "id": JOB_ID,
     "project": "reports",
     **NEW_JOB,
+    "uses": [USE],
     "run_id": None,
     "document_id": None,
     "status": "processing",

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, StrictBool, StrictInt
 from jobs_app.api import job_examples as examples
 from jobs_app.api.schemas import MOMENT, Body, Moment, Time, page_of, shown_as
 from jobs_app.domain import lease
+from jobs_app.domain import library as library_rules
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES, PRIORITIES
 from jobs_app.domain.job_log import LONGEST_MESSAGE, MOST_ENTRIES, LogLevel
 from jobs_app.domain.job_states import JobState
@@ -24,6 +25,15 @@ LeaseToken = Annotated[str, Field(max_length=lease.LONGEST_TOKEN, description="W
 Reason = Annotated[str, Field(max_length=jobs.LONGEST_REASON, description="Kept with the event and in the audit log.")]
 
 
+class UseIn(Body):
+    """A text of the library by its name, and what it wants to be told."""
+
+    model_config = shown_as(examples.NEW_USE)
+    kind: library_rules.Kind
+    name: str = Field(min_length=1, max_length=library_rules.LONGEST_NAME)
+    variables: dict[str, Any] = Field(default_factory=dict, description="As its front matter declares them.")
+
+
 class JobIn(Body):
     """A job to be made. With an `ingestion_task_id` the same request makes it once only."""
 
@@ -37,6 +47,11 @@ class JobIn(Body):
     task_options: dict[str, Any] = Field(default_factory=dict)
     priority: Priority = 0
     tags: Tags = Field(default_factory=list)
+    uses: list[UseIn] = Field(
+        default_factory=list,
+        max_length=library_rules.MOST_USES,
+        description="Texts of the library. Their contents are settled now: later edits change nothing for this job.",
+    )
     not_before: Moment | None = Field(None, description="Not given to a worker earlier.")
     timeout_at: Moment | None = Field(None, description="The deadline of the job as a whole.")
     attempt_timeout_seconds: Seconds | None = Field(None, description="The most that one attempt may take.")
@@ -67,6 +82,16 @@ class ByOut(Schema):
     name: str
 
 
+class UseOut(Schema):
+    """Exactly this content: `GET …/library/{kind}/{name}` with `?version=` where there is one, else with `?hash=`."""
+
+    kind: library_rules.Kind
+    name: str
+    hash: str
+    version: str | None
+    variables: dict[str, Any] = Field(description="What was given, and the defaults of the others.")
+
+
 class ProgressOut(Schema):
     percent: float | None
     message: str
@@ -89,6 +114,7 @@ class JobOut(Schema):
     status: JobState
     priority: int
     tags: list[str]
+    uses: list[UseOut]
     worker_id: str | None
     created_at: Time
     created_by: ByOut

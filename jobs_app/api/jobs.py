@@ -28,6 +28,7 @@ from jobs_app.api.parameters import Cursor, IdempotencyKey, JobQuery, Limit, pro
 from jobs_app.api.projects import Slug
 from jobs_app.api.schemas import Moment, rfc3339
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.library import Wanted
 from jobs_app.domain.new_job import NewJob
 from jobs_app.services import events, jobs, paging, retention, waiting
 from jobs_app.services.idempotency import Answer
@@ -96,6 +97,9 @@ def list_jobs(
     ingestion_task_id: Text = None,
     run_id: Text = None,
     tag: Text = None,
+    uses: Annotated[
+        str | None, Query(max_length=300, description="A text of the library, `kind/name`, or one content: `…@hash`.")
+    ] = None,
     q: JobQuery = None,
     created_after: Annotated[Moment | None, Query(description="From this moment on.")] = None,
     created_before: Annotated[Moment | None, Query(description="Before this moment.")] = None,
@@ -114,6 +118,7 @@ def list_jobs(
         ingestion_task_id=ingestion_task_id,
         run_id=run_id,
         tag=tag,
+        uses=uses,
         text=q,
         created_after=created_after,
         created_before=created_before,
@@ -266,7 +271,9 @@ def preview_retention(request: ApiRequest, p: Slug) -> HttpResponse:
 
 
 def _new(body: JobIn) -> NewJob:
-    return NewJob(**{name: getattr(body, name) for name in JobIn.model_fields})
+    values = {name: getattr(body, name) for name in JobIn.model_fields}
+    uses = [Wanted(use.kind.value, use.name, use.variables) for use in body.uses]
+    return NewJob(**{**values, "uses": uses})
 
 
 def _cursor(after: int | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 from jobs_app.domain.access import Actor
 from jobs_app.domain.failure import Cause, cause_of
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.library import Use
 
 PRIORITIES = range(-100, 101)
 DEFAULT_MAX_RETRIES = 3
@@ -76,6 +77,7 @@ class Job:
     task_options: Mapping[str, Any] = field(default_factory=dict)
     priority: int = 0
     tags: Sequence[str] = ()
+    uses: Sequence[Use] = ()
     worker_id: str | None = None
     not_before: datetime | None = None
     started_at: datetime | None = None

@@ -4,12 +4,13 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES, PRIORITIES, By, Event, Job, Step
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.library import Use, Wanted
 
 LONGEST_NAME = 300
 LONGEST_WORD = 128  # ids, content types, tags: within the 512 bytes that an index takes, whatever the script
@@ -30,14 +31,15 @@ class NewJob:
     task_options: Mapping[str, Any] = field(default_factory=dict)
     priority: int = 0
     tags: Sequence[str] = ()
+    uses: Sequence[Wanted] = ()
     not_before: datetime | None = None
     timeout_at: datetime | None = None
     attempt_timeout_seconds: int | None = None
     max_retries: int = DEFAULT_MAX_RETRIES
 
 
-def make(new: NewJob, id: str, now: datetime, by: By) -> Step:
-    """The first step of a job."""
+def make(new: NewJob, id: str, now: datetime, by: By, uses: Sequence[Use] = ()) -> Step:
+    """The first step of a job; `uses` is what it wants of the library, settled to a content each."""
     job = Job(
         id=id,
         version=1,
@@ -51,6 +53,7 @@ def make(new: NewJob, id: str, now: datetime, by: By) -> Step:
         task_options=new.task_options,
         priority=new.priority,
         tags=tuple(dict.fromkeys(new.tags)),
+        uses=tuple(uses),
         not_before=new.not_before,
         timeout_at=new.timeout_at,
         attempt_timeout_seconds=new.attempt_timeout_seconds,
@@ -129,4 +132,6 @@ def _canonical(value: Any) -> str:
         value = value.astimezone(UTC).isoformat()
     if isinstance(value, tuple):
         value = list(value)
+    if isinstance(value, list):
+        value = [asdict(item) if isinstance(item, Wanted) else item for item in value]
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -22,6 +22,14 @@ def claim_command(request: HttpRequest, slug: str) -> str:
     return _post(request, f"projects/{slug}/jobs/claim", {"worker_id": "w1", "wait_seconds": 30})
 
 
+def first_segment_command(request: HttpRequest, slug: str) -> str:
+    return _post(request, f"projects/{slug}/segments", {"text": "Remember this.", "type": "note"})
+
+
+def first_record_command(request: HttpRequest, slug: str) -> str:
+    return _post(request, f"projects/{slug}/records/tasks", {"title": "The first one"})
+
+
 def commands(request: HttpRequest, slug: str) -> dict[str, str]:
     """Of an empty project, in the order in which they are needed."""
     return {

@@ -23,7 +23,10 @@ from jobs_app.services import (
 from jobs_app.services.changes import project_topic
 
 SERVER_TOPICS = (consumers.TOPIC, health.TOPIC, maintenance.TOPIC, storages.TOPIC)
-PROJECT_NOUNS = ("jobs", "workers", live_counters.PAUSES, files.NOUN)
+PROJECT_NOUNS = (
+    *("jobs", "workers", live_counters.PAUSES, "job-numbers", "operations"),
+    *("runs", "documents", "artifacts", files.NOUN),
+)
 LOG_PAGES = ("jobs-show",)
 MOST_PAUSES_SAID = 3
 

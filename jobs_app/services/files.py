@@ -98,6 +98,10 @@ def versions(actor: Actor, slug: str, storage: str, path: str, *, limit: int = 1
     return _view(actor, slug, storage).list_versions(path, limit=limit)
 
 
+def can(actor: Actor, slug: str, storage: str, capability: StorageCapability) -> bool:
+    return capability in _view(actor, slug, storage).capabilities
+
+
 # Writing
 
 

@@ -14,10 +14,11 @@ from jobs_app.domain import job_transitions, new_job
 from jobs_app.domain.access import Actor, ActorKind, Scope
 from jobs_app.domain.job import By, Job, Step
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.library import Use
 from jobs_app.domain.new_job import NewJob
-from jobs_app.errors import AlreadyExistsError, BusyError, InvalidError
+from jobs_app.errors import AlreadyExistsError, BusyError, InvalidError, NotFoundError
 from jobs_app.models import Project
-from jobs_app.services import audit, job_queries, retention
+from jobs_app.services import audit, job_queries, library_uses, retention, traces
 from jobs_app.services.project_jobs import jobs_of
 from jobs_app.stores.job_records import NOT_TRASHED, Along, JobPage, JobRecords
 from jobs_app.stores.jobs import TRASHED
@@ -47,6 +48,7 @@ class JobFilter:
     ingestion_task_id: str | None = None
     run_id: str | None = None
     tag: str | None = None
+    uses: str | None = None  # `library.reference`
     text: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
@@ -77,10 +79,11 @@ def create_many(actor: Actor, slug: str, new: Sequence[NewJob], along: Along | N
     for _ in range(_ROUNDS):
         known = _known(records, first_asking)
         missing = [number for number, item in enumerate(new) if _is_to_be_made(item, number, known, first_asking)]
+        make = partial(_make, By.actor(actor), _settled(slug, new, missing))
         try:
             made = records.create(
                 [new[number] for number in missing],
-                partial(_make, By.actor(actor)),
+                make,
                 along and partial(_along, along, new, missing, known),
             )
         except store_errors.AlreadyExistsError:
@@ -91,7 +94,8 @@ def create_many(actor: Actor, slug: str, new: Sequence[NewJob], along: Along | N
 
 
 def get(actor: Actor, slug: str, id: str) -> Job:
-    return jobs_of(actor, slug, Scope.READ)[1].get(id)
+    project, records = jobs_of(actor, slug, Scope.READ)
+    return traces.found(project, "job", id, records.get)
 
 
 def find(
@@ -114,6 +118,7 @@ def conditions(wanted: JobFilter, moment: datetime | None = None) -> list[Node]:
         "ingestion_task_id": wanted.ingestion_task_id,
         "run_id": wanted.run_id,
         "tags__contains": wanted.tag,
+        "used__contains": wanted.uses,
         "created_at__gte": wanted.created_after,
         "created_at__lt": wanted.created_before,
         "priority": wanted.priority,
@@ -186,6 +191,15 @@ def in_trash(actor: Actor, slug: str, cursor: str | None = None, limit: int = 50
     """What was deleted and can still come back, newest job first."""
     _, records = jobs_of(actor, slug, Scope.READ)
     return records.find({"status": TRASHED}, "-created_at", limit, cursor)
+
+
+def is_in_trash(actor: Actor, slug: str, id: str) -> bool:
+    _, records = jobs_of(actor, slug, Scope.READ)
+    try:
+        records.get(id, in_trash=True)
+    except NotFoundError:
+        return False
+    return True
 
 
 def restore(actor: Actor, slug: str, id: str) -> Job:
@@ -275,8 +289,18 @@ def _along(
     return along([created.job for created in _in_order(new, dict(zip(missing, made, strict=True)), known)])
 
 
-def _make(by: By, new: NewJob, id: str, now: datetime) -> Step:
-    return new_job.make(new, id, now, by)
+def _settled(slug: str, new: Sequence[NewJob], numbers: Sequence[int]) -> dict[int, Sequence[Use]]:
+    """What each request that wants something of the library gets, by the request's identity."""
+    wanting = [number for number in numbers if new[number].uses]
+    if not wanting:
+        return {}
+    asked = [(f"jobs.{number}." if len(new) > 1 else "", new[number].uses) for number in wanting]
+    settled = library_uses.settle(slug, asked)
+    return {id(new[number]): uses for number, uses in zip(wanting, settled, strict=True)}
+
+
+def _make(by: By, settled: Mapping[int, Sequence[Use]], new: NewJob, id_: str, now: datetime) -> Step:
+    return new_job.make(new, id_, now, by, settled.get(id(new), ()))
 
 
 def _other_content(id: str) -> AlreadyExistsError:

@@ -13,6 +13,7 @@ from jobs_app.stores.controls import CONTROLS
 from jobs_app.stores.documents import DOCUMENTS
 from jobs_app.stores.job_numbers import SHEETS
 from jobs_app.stores.jobs import EVENTS, JOBS, LOGS
+from jobs_app.stores.operations import OPERATIONS
 from jobs_app.stores.runs import RUNS
 from jobs_app.stores.workers import WORKERS
 from storage_app.records.configured import record_store
@@ -25,6 +26,7 @@ _IN_STORE: Final[Mapping[str, tuple[str, str | None]]] = {
     JOB_EVENTS: (JOBS.name, EVENTS),
     JOB_LOGS: (JOBS.name, LOGS),
     "job-numbers": (SHEETS.name, None),
+    "operations": (OPERATIONS.name, None),
     "workers": (WORKERS.name, None),
     "runs": (RUNS.name, None),
     "documents": (DOCUMENTS.name, None),

@@ -3,7 +3,18 @@
 from datetime import timedelta
 
 from jobs_app.domain.maintenance import MaintenanceTask
-from jobs_app.services import clean_up, expiry, health, job_numbers, operations, outbox, retention, run_steps, storages
+from jobs_app.services import (
+    clean_up,
+    expiry,
+    health,
+    job_numbers,
+    operations,
+    outbox,
+    retention,
+    run_steps,
+    segment_upkeep,
+    storages,
+)
 
 TASKS: dict[str, MaintenanceTask] = {
     task.name: task
@@ -35,6 +46,13 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(days=1),
             limit=timedelta(minutes=15),
             run=retention.run,
+        ),
+        MaintenanceTask(
+            "segments",
+            "Stashes segments that nobody touched, takes out expired ones, empties their trash, reports duplicates.",
+            every=timedelta(hours=1),
+            limit=timedelta(minutes=10),
+            run=segment_upkeep.run,
         ),
         MaintenanceTask(
             "statistics",

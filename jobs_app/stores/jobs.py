@@ -3,7 +3,7 @@
 A job's events, attempts and log lines are streams of its record, so they come and go with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from jobs_app.domain.job import (
     Trashed,
 )
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.library import Use
 from jobs_app.errors import InvalidError
 from jobs_app.stores import job_numbers
 from jobs_app.stores.failure_groups import Tally
@@ -60,6 +61,7 @@ JOBS: Final = Collection(
         Field("duration", Kind.NUMBER),  # seconds of the last attempt, once the job has ended
         Field("failure", Kind.TEXT),  # the fingerprint of its cause, while it stands failed or is tried again
         Field("tags", Kind.TEXT_LIST),
+        Field("used", Kind.TEXT_LIST),  # of the library: references to the texts, and to their versions
         Field("search", Kind.SEARCH),
     ),
     partition="status",
@@ -91,6 +93,7 @@ def to_document(job: Job, step_at: datetime) -> dict[str, Any]:
         "status": TRASHED if job.trashed else job.status.value,
         "priority": job.priority,
         "tags": job.tags,
+        **_uses_out(job.uses),
         "worker_id": job.worker_id,
         "created_at": time_out(job.created_at),
         "not_before": time_out(job.not_before),
@@ -141,6 +144,7 @@ def from_record(record: Record) -> Job:
         task_options=mapping(document["task_options"]),
         priority=number(document["priority"]),
         tags=texts(document["tags"]),
+        uses=_uses_in(document.get("uses")),
         worker_id=optional_text(document["worker_id"]),
         not_before=time_in(document["not_before"]),
         started_at=time_in(document["started_at"]),
@@ -187,7 +191,11 @@ def outcome(record: Record, step: Step, step_at: datetime, tally: Tally) -> Outc
     """What a step writes: the fields that are others now, its event, the attempt that ended with it, and one more
     failure of its cause."""
     document = to_document(step.job, step_at)
-    changes = {name: value for name, value in document.items() if not _unchanged(record.document, name, value)}
+    changes = {
+        name: value
+        for name, value in document.items()
+        if name not in _SETTLED_AT_CREATION and not _unchanged(record.document, name, value)
+    }
     then = kept(str(record.id), step)
     if step.job.has_failed and step.event is not None and step.event.source is not step.event.target:
         then.append(tally.operation(step.job))
@@ -256,6 +264,7 @@ def attempt_in(data: Mapping[str, Any]) -> Attempt:
     )
 
 
+_SETTLED_AT_CREATION: Final = frozenset({"uses", "used"})
 _SCALARS: Final = (str, int, float, bool, type(None))
 
 
@@ -279,6 +288,30 @@ def _duration(job: Job) -> float | None:
 
 def _optional_number(value: Any) -> int | None:
     return None if value is None else number(value)
+
+
+def _uses_out(uses: Sequence[Use]) -> dict[str, Any]:
+    """Nothing at all for a job that uses nothing, as most do."""
+    if not uses:
+        return {}
+    told = [
+        {"kind": use.kind, "name": use.name, "hash": use.hash, "version": use.version, "variables": use.variables}
+        for use in uses
+    ]
+    return {"uses": told, "used": list(dict.fromkeys(each for use in uses for each in use.references))}
+
+
+def _uses_in(value: Any) -> tuple[Use, ...]:
+    return tuple(
+        Use(
+            text(use["kind"]),
+            text(use["name"]),
+            text(use["hash"]),
+            optional_text(use["version"]),
+            mapping(use["variables"]),
+        )
+        for use in value or ()
+    )
 
 
 def _progress_out(progress: Progress | None) -> dict[str, Any] | None:

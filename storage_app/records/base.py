@@ -79,8 +79,10 @@ from storage_app.records.operations import (
     Update,
     outcome,
 )
-from storage_app.records.query import Conditions, Where
+from storage_app.records.query import Conditions, Row, Where
 from storage_app.records.streams import StreamEntry, StreamPage, check_stream
+from storage_app.records.words import MOST_HITS, Hits, Meaning, WordSelect, scanned, text_of, word_select
+from storage_app.search.query import Search
 
 LARGEST_PAGE: Final = 1000
 LARGEST_BATCH: Final = 10_000
@@ -417,6 +419,26 @@ class RecordStore(ABC):
         place = cursors.comparison(terms)
         return {values: counts[values] for values in sorted(counts, key=place) if counts[values]}
 
+    def find_words(
+        self,
+        project: str,
+        collection: str,
+        search: Search | None,
+        conditions: Conditions = (),
+        *,
+        meaning: Meaning,
+        most: int = MOST_HITS,
+    ) -> Hits:
+        """The records whose words answer the search and that meet the conditions: the newest `most` (1 to 2,000)
+        of them by the field's `newest`, then by id; whether there are more; and the statistics to rank them by, of all
+        texts of the collection in this project and of no other.
+
+        `meaning` gives the condition that a `field:value` of the search stands for. InvalidError for a collection
+        without a field of words. A record whose text is null or missing is never found, and not counted.
+        """
+        declared = self._checked(project, collection)
+        return self._find_words(project, word_select(declared, search, meaning, conditions, most))
+
     # Work on what matches
 
     def claim_first(
@@ -752,6 +774,23 @@ class RecordStore(ABC):
 
     # What is shared, and may be overridden by something quicker
 
+    def _find_words(self, project: str, asked: WordSelect) -> Hits:
+        return scanned(asked, self._texts(project, asked))
+
+    def _texts(self, project: str, asked: WordSelect) -> Iterator[tuple[str, Row]]:
+        seek: Seek | None = None
+        terms = asked.collection.order_terms(("id",))
+        while True:
+            select = Select(asked.collection, (), terms, LARGEST_PAGE, seek)
+            records = self._select(project, select).records
+            for record in records:
+                row = _RecordRow(record, asked.collection.keys(record.document))
+                if (text := text_of(asked.field, row.keys)) is not None:
+                    yield text, row
+            if len(records) < LARGEST_PAGE:
+                return
+            seek = Seek((records[-1].id,))
+
     def _get_many(self, project: str, collection: Collection, ids: Sequence[RecordId]) -> list[Record]:
         found = []
         for id in ids:
@@ -899,6 +938,24 @@ class _EntryRow:
     @property
     def document(self) -> Mapping[str, Any]:
         return self.entry.data
+
+
+@dataclass(frozen=True)
+class _RecordRow:
+    record: Record
+    keys: Mapping[str, Key]
+
+    @property
+    def id(self) -> RecordId:
+        return self.record.id
+
+    @property
+    def version(self) -> int:
+        return self.record.version
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        return self.record.document
 
 
 class _Observer:

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"  # never equal to 0 or 1; false sorts before true
     TEXT_LIST = "text-list"  # tags: up to 1,000 texts of 512 bytes; found by element, never ordered
     SEARCH = "search"  # text of any length, found by `__search` and `__contains` only, never ordered
+    WORDS = "words"  # text of any length, indexed by its words for `find_words`; one field of a collection
 
 
 class Ids(StrEnum):
@@ -44,11 +45,15 @@ class Ids(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """An indexed field; `name` is a path through objects with dots. Unique is per project; null never collides."""
+    """An indexed field; `name` is a path through objects with dots. Unique is per project; null never collides.
+
+    `newest` of a field of words names a declared time: the texts with the latest are looked at first.
+    """
 
     name: str
     kind: Kind
     unique: bool = False
+    newest: str = ""
 
     @cached_property
     def path(self) -> tuple[str, ...]:
@@ -99,6 +104,7 @@ class Collection:
             self._require(order.within, "within")
         for fields in self.counters:
             self._require(fields, "counters")
+        self._check_words()
         if self.partition is not None and self._require((self.partition,), "partition")[0].kind is not Kind.TEXT:
             raise InvalidError("must be a text field", "partition")
 
@@ -109,6 +115,11 @@ class Collection:
     @cached_property
     def by_path(self) -> dict[tuple[str, ...], Field]:
         return {field.path: field for field in self.fields}
+
+    @cached_property
+    def words(self) -> Field | None:
+        """The field whose words are indexed."""
+        return next((field for field in self.fields if field.kind is Kind.WORDS), None)
 
     @cached_property
     def _ordered(self) -> dict[tuple[str, ...], tuple[tuple[str, bool], ...]]:
@@ -149,6 +160,13 @@ class Collection:
                 raise InvalidError(f"{name!r} is not a field that {self.name} can be ordered by", "order")
         return tuple(terms) if names[-1] == "id" else (*terms, ("id", terms[-1][1]))
 
+    def _check_words(self) -> None:
+        words = [field for field in self.fields if field.kind is Kind.WORDS]
+        if len(words) > 1 or (words and self.ids is Ids.SEQUENCE):
+            raise InvalidError("has one field of words at most, and ids that are texts then", self.name)
+        if words and self._require((words[0].newest,), "newest")[0].kind is not Kind.TIME:
+            raise InvalidError("must be a time field", "newest")
+
     def _require(self, names: tuple[str, ...], place: str) -> list[Field]:
         for name in names:
             if name not in self.by_name or self.by_name[name].kind in _UNORDERED:
@@ -187,7 +205,7 @@ def dig(document: object, path: tuple[str, ...]) -> Any:
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _MOST_ORDERS: Final = 1000
-_UNORDERED: Final = frozenset({Kind.TEXT_LIST, Kind.SEARCH})
+_UNORDERED: Final = frozenset({Kind.TEXT_LIST, Kind.SEARCH, Kind.WORDS})
 _ID_CHECKS: Final[Mapping[Ids, Callable[[object], RecordId]]] = {
     Ids.TIME_ORDERED: ids.check_uuid,
     Ids.SEQUENCE: ids.check_sequence,
@@ -257,4 +275,5 @@ _KEYS: Final[Mapping[Kind, Callable[[object], Key]]] = {
     Kind.BOOLEAN: _boolean_key,
     Kind.TEXT_LIST: _text_list_key,
     Kind.SEARCH: _search_key,
+    Kind.WORDS: _search_key,
 }

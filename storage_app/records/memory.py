@@ -57,6 +57,7 @@ from storage_app.records.operations import (
 )
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import Numbers, PreparedEntry, StreamEntry, prepared_entries
+from storage_app.records.words import Hits, WordSelect
 
 
 class MemoryRecordStore(RecordStore):
@@ -142,6 +143,10 @@ class MemoryRecordStore(RecordStore):
     def _select(self, project: str, select: Select) -> Selection:
         with self._locked():
             return self._shelf(project, select.collection).select(select)
+
+    def _find_words(self, project: str, asked: WordSelect) -> Hits:
+        with self._locked():
+            return self._shelf(project, asked.collection).find_words(asked)
 
     def _count(self, project: str, collection: Collection, where: Where) -> int:
         with self._locked():

@@ -15,6 +15,10 @@ from storage_app.records.memory_index import Indexes, OrderIndex, OrderKey, norm
 from storage_app.records.operations import Prepared, Record
 from storage_app.records.query import Condition, Where, matches
 from storage_app.records.streams import Numbers, PreparedEntry, StreamEntry
+from storage_app.records.words import Hits, WordSelect, newest_first, newest_of, text_of
+from storage_app.search import tokens
+from storage_app.search.inverted import Inverted
+from storage_app.search.ranking import Hit
 
 Undo = Callable[[], None]
 
@@ -59,6 +63,7 @@ class Shelf:
         self.bytes = 0
         self.entries = 0
         self.indexes = Indexes(collection)
+        self.words: Inverted[RecordId] = Inverted()
 
     def row(self, id: RecordId) -> MemoryRow:
         if (row := self.rows.get(id)) is not None:
@@ -131,11 +136,23 @@ class Shelf:
                 counts[values] = counts.get(values, 0) + 1
         return counts
 
+    def find_words(self, asked: WordSelect) -> Hits:
+        found = [
+            Hit(str(id), tokens.index_text_of(document.tokens), newest_of(asked.field, row.keys))
+            for id in self.words.candidates(asked.search)
+            for document, row in [(self.words.documents[id], self.rows[id])]
+            if matches(asked.where, row) and asked.matches(document, row)
+        ]
+        found = newest_first(found)
+        return Hits(found[: asked.most], len(found) > asked.most, self.words.statistics(asked.scored))
+
     def rebuild(self) -> None:
         self.indexes = Indexes(self.collection)
+        self.words = Inverted()
         self.bytes = self.entries = 0
         for row in self.rows.values():
             self.indexes.add(row)
+            self._add_words(row)
             self.bytes += len(row.text.encode())
             self.entries += row.entries()
 
@@ -154,13 +171,20 @@ class Shelf:
     def _set(self, id: RecordId, row: MemoryRow | None) -> None:
         if (before := self.rows.pop(id, None)) is not None:
             self.indexes.remove(before)
+            self.words.remove(id)
             self.bytes -= len(before.text.encode())
             self.entries -= before.entries()
         if row is not None:
             self.rows[id] = row
             self.indexes.add(row)
+            self._add_words(row)
             self.bytes += len(row.text.encode())
             self.entries += row.entries()
+
+    def _add_words(self, row: MemoryRow) -> None:
+        field = self.collection.words
+        if field is not None and (text := text_of(field, row.keys)) is not None:
+            self.words.add(row.id, text)
 
     def _refuse_taken(self, id: RecordId, prepared: Prepared) -> None:
         for unique in self.collection.unique_fields:

@@ -169,6 +169,7 @@ _ALLOWED: Final = {
     Kind.BOOLEAN: _EXACT,
     Kind.TEXT_LIST: frozenset({Op.CONTAINS, Op.SEARCH, Op.ISNULL}),
     Kind.SEARCH: frozenset({Op.CONTAINS, Op.SEARCH, Op.ISNULL}),
+    Kind.WORDS: frozenset({Op.CONTAINS, Op.SEARCH, Op.ISNULL}),
 }
 
 

@@ -34,7 +34,7 @@ class Kind(StrEnum):
     | time | within the year, month, day, minute or second named; `>` after it, `<` before it, `>=`, `<=`, ranges |
     | duration | `5m` is from 5 minutes to below 6; `>` `>=` `<` `<=` and ranges go by the exact value |
     | value | any JSON: text, number, true, false or null of that spelling; quoted: text; `val*`; comparisons: numbers |
-    | substring | the text has exactly this in it, whatever the case; full text search only |
+    | substring | the text has exactly this in it, whatever the case; search by words only |
 
     Of every kind but the last, `field:*` holds when there is a value at all.
     """

@@ -22,7 +22,9 @@ _SHORTEST_TRIGRAM: Final = 3
 class Fts5:
     """`table` and `column` hold the index text; `rowid` is what its rowid equals in the query around. `folded` is the
     column with `text.casefold()`. `trigrams`, if given, is an FTS5 table over `folded` that narrows substrings.
-    `scope` is a column of `table` and the one token in it that rows must have, such as the project's.
+    `scope` is a column of `table` and the one token in it that rows must have, such as the project's; `begin`
+    is what every token in the index begins with, where each project has tokens of its own: then no list of texts is
+    walked but the project's.
     """
 
     table: str
@@ -32,9 +34,10 @@ class Fts5:
     trigrams: str | None = None
     scope: tuple[str, str] | None = None
     placeholder: str = "?"
+    begin: str = ""
 
     def of_tokens(self, search: Search) -> Sql:
-        asked, contrary = match(search)
+        asked, contrary = match(search, self.begin)
         text = f"{{{self.column}}} : ({asked})"
         if self.scope:
             text = f"({{{self.scope[0]}}} : {_quoted(self.scope[1:])}) AND ({text})"
@@ -50,17 +53,17 @@ class Fts5:
         return Sql(f"({self.rowid} IN ({chosen}) AND {exact})", ('"' + needle.replace('"', '""') + '"', needle))
 
 
-def match(search: Search) -> tuple[str, bool]:
+def match(search: Search, begin: str = "") -> tuple[str, bool]:
     """The MATCH text, and whether the rows that do *not* match it are meant."""
     if isinstance(search, Phrase):
-        texts = [_quoted(form) + " *" * search.prefix for form in search.forms]
+        texts = [_quoted(form, begin) + " *" * search.prefix for form in search.forms]
         return _all_of("OR", texts), False
     if isinstance(search, No):
-        text, contrary = match(search.part)
+        text, contrary = match(search.part, begin)
         return text, not contrary
     if not isinstance(search, (Every, Some)):
         raise TypeError(search)
-    found = [match(part) for part in search.parts]
+    found = [match(part, begin) for part in search.parts]
     wanted = [text for text, contrary in found if not contrary]
     unwanted = [text for text, contrary in found if contrary]
     if isinstance(search, Every):
@@ -78,5 +81,5 @@ def _all_of(word: str, texts: list[str]) -> str:
     return texts[0] if len(texts) == 1 else f"({f' {word} '.join(texts)})"
 
 
-def _quoted(tokens: tuple[str, ...]) -> str:
-    return '"' + " ".join(map(spelled, tokens)) + '"'
+def _quoted(tokens: tuple[str, ...], begin: str = "") -> str:
+    return '"' + " ".join(begin + spelled(token) for token in tokens) + '"'

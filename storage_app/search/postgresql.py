@@ -20,13 +20,15 @@ LARGEST_VECTOR: Final = 1_000_000  # bytes of lexemes; PostgreSQL ends at 2^20 -
 @dataclass(frozen=True)
 class PostgreSql:
     """Columns: the tsvector, the index text, and `text.casefold()`, which a `pg_trgm` index may serve. `LIKE` is
-    asked for narrowing only, with every sign of its own escaped.
+    asked for narrowing only, with every sign of its own escaped. `begin` is what every lexeme of the vector begins
+    with, where each project has lexemes of its own.
     """
 
     vector: str
     tokens: str
     folded: str
     placeholder: str = "%s"
+    begin: str = ""
 
     def of_tokens(self, search: Search) -> Sql:
         if isinstance(search, No):
@@ -44,7 +46,7 @@ class PostgreSql:
         return Sql(f"({self.folded} LIKE {mark} AND strpos({self.folded}, {mark}) > 0)", (pattern, needle))
 
     def _of_words(self, search: Search) -> Sql:
-        quick = Sql(f"{self.vector} @@ {self.placeholder}::tsquery", (tsquery(search),))
+        quick = Sql(f"{self.vector} @@ {self.placeholder}::tsquery", (tsquery(search, self.begin),))
         slow = self._looked_up(search)
         missing = Sql(f"{self.vector} IS NULL")
         if is_of_words(search):
@@ -69,23 +71,23 @@ class PostgreSql:
         return Sql(f"strpos({self.tokens}, {self.placeholder}) > 0", (text,))
 
 
-def vector(index_text: str) -> str | None:
+def vector(index_text: str, begin: str = "") -> str | None:
     """The literal of the tsvector of a stored index text; None where PostgreSQL could not hold it."""
-    words = sorted(set(index_text.split()))
+    words = sorted({begin + word for word in index_text.split()})
     if sum(len(word.encode()) + 2 for word in words) > LARGEST_VECTOR:
         return None
     return " ".join(map(_lexeme, words))
 
 
-def tsquery(search: Search) -> str:
+def tsquery(search: Search, begin: str = "") -> str:
     """The literal of a tsquery for the words, wherever they stand."""
     if isinstance(search, Phrase):
-        return _joined("|", [_words(form, prefix=search.prefix) for form in search.forms])
+        return _joined("|", [_words(form, begin, prefix=search.prefix) for form in search.forms])
     if isinstance(search, No):
-        return f"!({tsquery(search.part)})"
+        return f"!({tsquery(search.part, begin)})"
     if not isinstance(search, (Every, Some)):
         raise TypeError(search)
-    return _joined("&" if isinstance(search, Every) else "|", [tsquery(part) for part in search.parts])
+    return _joined("&" if isinstance(search, Every) else "|", [tsquery(part, begin) for part in search.parts])
 
 
 def is_of_words(search: Search) -> bool:
@@ -97,8 +99,8 @@ def is_of_words(search: Search) -> bool:
     return isinstance(search, (Every, Some)) and all(map(is_of_words, search.parts))
 
 
-def _words(form: tuple[str, ...], *, prefix: bool) -> str:
-    lexemes = [_lexeme(spelled(token)) for token in form]
+def _words(form: tuple[str, ...], begin: str, *, prefix: bool) -> str:
+    lexemes = [_lexeme(begin + spelled(token)) for token in form]
     return _joined("&", [*lexemes[:-1], lexemes[-1] + ":*" * prefix])
 
 

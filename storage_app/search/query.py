@@ -122,6 +122,15 @@ def wanted(search: Search | None) -> Iterator[Phrase | Substring]:
             yield from wanted(part)
 
 
+def narrows(search: Search | None) -> bool:
+    """Whether whatever answers it has one of a few words, so that an index of words leads there."""
+    if isinstance(search, Every):
+        return any(map(narrows, search.parts))
+    if isinstance(search, Some):
+        return all(map(narrows, search.parts))
+    return isinstance(search, Phrase)
+
+
 def is_of_tokens(search: Search) -> bool:
     """Whether an index of tokens alone can answer it."""
     if isinstance(search, (Every, Some)):

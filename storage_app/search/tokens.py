@@ -74,7 +74,12 @@ def spelled(token: str) -> str:
 
 def index_text(text: str) -> str:
     """What is stored for the engines: the spelled tokens with one blank before, between and after them."""
-    return f" {' '.join(map(spelled, indexed(text)))} "
+    return index_text_of(indexed(text))
+
+
+def index_text_of(found: Sequence[str]) -> str:
+    """The same of a text's `indexed` tokens."""
+    return f" {' '.join(map(spelled, found))} "
 
 
 def length(tokens: Sequence[str]) -> int:

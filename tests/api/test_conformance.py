@@ -12,10 +12,19 @@ from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND, Role, Scope
 from jobs_app.models import Project
-from jobs_app.services import maintenance, quarantine, tokens, workspaces
+from jobs_app.services import free_records, maintenance, quarantine, tokens, workspaces
 from storage_app.records.base import RecordStore
 from tests.api.client import Answer, Api
-from tests.factories import file_cast, job_cast, make_person, make_project, make_token, run_cast
+from tests.factories import (
+    file_cast,
+    job_cast,
+    library_cast,
+    make_person,
+    make_project,
+    make_token,
+    run_cast,
+    segment_cast,
+)
 
 pytestmark = pytest.mark.django_db
 DESCRIBED = ("ETag", "Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "X-Request-ID")
@@ -34,6 +43,9 @@ class Call:
 
 KEY = (("Idempotency-Key", "k1"),)
 JOBS = "/projects/alpha/jobs"
+SEGMENTS = "/projects/alpha/segments"
+RECORDS = "/projects/alpha/records"
+OPEN = "get /projects/{p}/records/{collection}"  # takes any parameter: a field and the value it must have
 LEASE = "the token of the one lease"
 # What these send is no document of JSON; their own tests read it.
 STREAMED = {
@@ -43,11 +55,13 @@ STREAMED = {
     "get /projects/{p}/storages/{s}/pending/{id}",
     "get /projects/{p}/jobs/export",
     "get /projects/{p}/runs/{id}/documents/{doc}/content",
+    "get /projects/{p}/segments/export",
     "get /projects/{p}/artifacts/{id}/content",
 }
 RUNS = "/projects/alpha/runs"
 ARTIFACT = {"document_id": "WORKING", "job_id": "RUN_JOB", "path": "out/b.json", "content": "{}"}
 STORAGE = "/projects/alpha/storages/default"
+PROMPTS = "/projects/alpha/library/prompts"
 BATCH = {"writes": [{"path": "x/d.txt", "content": "d"}], "deletes": ["a.txt"]}
 CALLS = [
     Call("get /me", "/me", 200),
@@ -142,6 +156,21 @@ CALLS = [
     Call("post /projects/{p}/storages/{s}/pending/flush", f"{STORAGE}/pending/flush", 200),
     Call("post /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/PARKED", 200),
     Call("delete /projects/{p}/storages/{s}/pending/{id}", f"{STORAGE}/pending/WAITING", 204),
+    Call("get /projects/{p}/library/{kind}", PROMPTS, 200),
+    Call("get /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise", 200),
+    Call("put /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/new", 201, {"content": "New.", "message": "x"}),
+    Call("put /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise", 200, {"content": "New."}),
+    Call("put /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/later", 202, {"content": "New.", "deferred": True}),
+    Call("delete /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise", 200),
+    Call("delete /projects/{p}/library/{kind}/{name}", f"{PROMPTS}/summarise?deferred=true", 202),
+    Call("post /projects/{p}/library/{kind}/{name}/rename", f"{PROMPTS}/summarise/rename", 200, {"name": "other"}),
+    Call(
+        "post /projects/{p}/library/{kind}/{name}/rename",
+        f"{PROMPTS}/summarise/rename",
+        202,
+        {"name": "x", "deferred": True},
+    ),
+    Call("get /projects/{p}/library/{kind}/{name}/versions", f"{PROMPTS}/summarise/versions", 200),
     Call("get /projects/{p}/runs", f"{RUNS}?phase=draft&q=outlines", 200),
     Call("post /projects/{p}/runs", RUNS, 201, {"name": "Outlines", "outputs": ["main"]}, KEY),
     Call("get /projects/{p}/runs/{id}", f"{RUNS}/DRAFTED", 200),
@@ -162,6 +191,39 @@ CALLS = [
     Call("post /projects/{p}/runs/{id}/artifacts", f"{RUNS}/RUNNING/artifacts", 202, {**ARTIFACT, "deferred": True}),
     Call("get /projects/{p}/artifacts", "/projects/alpha/artifacts?run_id=RUNNING", 200),
     Call("get /projects/{p}/artifacts/{id}", "/projects/alpha/artifacts/MADE", 200),
+    Call("post /projects/{p}/segments", SEGMENTS, 201, {"text": "a new one"}, KEY),
+    Call("post /projects/{p}/segments", SEGMENTS, 200, {"text": "one"}),
+    Call("post /projects/{p}/segments/batch", f"{SEGMENTS}/batch", 201, {"segments": [{"text": "b"}]}, KEY),
+    Call("post /projects/{p}/segments/batch", f"{SEGMENTS}/batch", 200, {"segments": [{"text": "one"}]}),
+    Call("get /projects/{p}/segments", f"{SEGMENTS}?limit=1&type=note&tier=active", 200),
+    Call("get /projects/{p}/segments/load", f"{SEGMENTS}/load?token_budget=100", 200),
+    Call("get /projects/{p}/segments/search", f"{SEGMENTS}/search?q=one&facets=true", 200),
+    Call("get /projects/{p}/segments/stats", f"{SEGMENTS}/stats", 200),
+    Call("post /projects/{p}/segments/stash", f"{SEGMENTS}/stash", 200, {"token_budget": 1, "preview": True}),
+    Call("post /projects/{p}/segments/unstash", f"{SEGMENTS}/unstash", 200, {"ids": ["STORED"]}),
+    Call("post /projects/{p}/segments/import", f"{SEGMENTS}/import", 200, {"content": "{", "form": "lines"}),
+    Call("get /projects/{p}/segments/trash", f"{SEGMENTS}/trash", 200),
+    Call("post /projects/{p}/segments/trash/{id}/restore", f"{SEGMENTS}/trash/FORGOTTEN/restore", 200),
+    Call("delete /projects/{p}/segments/trash/{id}", f"{SEGMENTS}/trash/FORGOTTEN", 204),
+    Call("get /projects/{p}/segments/{id}", f"{SEGMENTS}/STORED", 200),
+    Call("get /projects/{p}/segments/{id}", f"{SEGMENTS}/STORED", 304, None, (("If-None-Match", '"v2"'),)),
+    Call("patch /projects/{p}/segments/{id}", f"{SEGMENTS}/STORED", 200, {"type": "x"}, (("If-Match", '"v2"'),)),
+    Call("delete /projects/{p}/segments/{id}", f"{SEGMENTS}/STORED", 204),
+    Call("post /projects/{p}/segments/{id}/stash", f"{SEGMENTS}/STORED/stash", 200, {"reason": "x"}),
+    Call("post /projects/{p}/segments/{id}/unstash", f"{SEGMENTS}/STORED/unstash", 200, {"reason": "x"}),
+    Call("get /projects/{p}/segments/{id}/history", f"{SEGMENTS}/STORED/history", 200),
+    Call("get /projects/{p}/segments/{id}/versions/{version}", f"{SEGMENTS}/STORED/versions/1", 200),
+    Call("post /projects/{p}/segments/{id}/revert", f"{SEGMENTS}/STORED/revert", 200, {"version": 1}),
+    Call("get /projects/{p}/records", RECORDS, 200),
+    Call("post /projects/{p}/records/{collection}", f"{RECORDS}/tasks", 201, {"title": "a"}, KEY),
+    Call(OPEN, f"{RECORDS}/tasks?title=a&limit=1", 200),
+    Call("post /projects/{p}/records/{collection}/query", f"{RECORDS}/tasks/query", 200, {"filters": {"n__gt": 1}}),
+    Call("get /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 200),
+    Call("get /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 304, None, (("If-None-Match", '"v1"'),)),
+    Call("put /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 200, {"a": 1}, (("If-Match", '"v1"'),)),
+    Call("patch /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 200, {"a": 1}),
+    Call("delete /projects/{p}/records/{collection}/{id}", f"{RECORDS}/tasks/1", 200),
+    Call("post /projects/{p}/agent/messages", "/projects/alpha/agent/messages", 200, {"action": "storage_list"}),
     Call("get /maintenance/tasks", "/maintenance/tasks", 200),
     Call("post /maintenance/tasks/{name}/run", "/maintenance/tasks/health/run", 202),
     Call("get /maintenance/history", "/maintenance/history", 200),
@@ -210,8 +272,11 @@ def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.Monke
     token, _ = tokens.create(COMMAND, "alpha", "existing", ["read"])
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
     monkeypatch.setattr("jobs_app.domain.lease.new_token", lambda: LEASE)
-    ids = {**run_cast(project), **job_cast(project), **file_cast(project), "set_aside": set_aside.id}
+    library_cast(project)
+    ids = {**run_cast(project), **job_cast(project), **file_cast(project), **segment_cast(project)}
+    ids["set_aside"] = set_aside.id
     workspaces.write(COMMAND, "alpha", ids["pending"], "a.txt", [b"x"], 1)
+    free_records.create(COMMAND, project.slug, "tasks", {"title": "a"})
     return World(chief, Api(make_token(project, Scope.WORK)), token.pk, ids)
 
 
@@ -238,12 +303,13 @@ def test_refusals_are_as_described(call: Call, world: World, document: dict[str,
     method, path = call.operation.split(" ")[0].upper(), world.path(call)
     body = world.body(call.body)
     join = "&" if "?" in path else "?"
+    typo = "limit" if call.operation == OPEN else "typo"
     refused = [
         Api().call(method, path, body),
         Api("nonsense").call(method, path, body),
         world.worker.call(method, path, body),
-        world.chief.call(method, f"{path}{join}typo=1", body),
-        world.chief.call(method, f"{path}{join}typo=%00", body),
+        world.chief.call(method, f"{path}{join}{typo}=x", body),
+        world.chief.call(method, f"{path}{join}{typo}=%00", body),
         world.chief.call(method, path.replace("alpha", "absent"), body),
         world.chief.call(method, path, body, If_Match='"v99"', If_None_Match='"v99"'),
     ]

@@ -13,13 +13,13 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path
+from django.urls import URLPattern, path
 from django.utils.safestring import mark_safe
 
 from jobs_app import urls
 from jobs_app.pages import styleguide
 from jobs_app.pages.styleguide import FILTERS, HOSTILE, LONG
-from tests.browser import preview_jobs
+from tests.browser import preview_jobs, preview_library
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 PROJECT = SimpleNamespace(
@@ -247,6 +247,7 @@ SAMPLES = {
     ),
     "offline": Sample("errors/offline.html", {}, {}),
     **{name: Sample(*sample) for name, sample in preview_jobs.SAMPLES.items()},
+    **{name: Sample(*sample) for name, sample in preview_library.SAMPLES.items()},
 }
 
 
@@ -290,5 +291,9 @@ urlpatterns = [
     *(path(f"{filling}/{name}/", _view(name, filling)) for name in SAMPLES for filling in ("full", "empty")),
     path("admin/", admin.site.urls),
     path("refused/", _refused),
-    *(path(str(page.pattern), _stand_in(page.name), name=page.name) for page in urls.urlpatterns),
+    *(
+        path(str(page.pattern), _stand_in(page.name), name=page.name)
+        for page in urls.urlpatterns
+        if isinstance(page, URLPattern) and page.name
+    ),
 ]

@@ -90,6 +90,16 @@ JOBS: Final = Collection(
     ),
     counters=(("status", "kind"),),
 )
+PAPERS: Final = Collection(
+    "papers",
+    ids=Ids.GIVEN,
+    fields=(
+        Field("topic", Kind.TEXT),
+        Field("tags", Kind.TEXT_LIST),
+        Field("written_at", Kind.TIME),
+        Field("text", Kind.WORDS, newest="written_at"),
+    ),
+)
 NOTES: Final = Collection("notes", ids=Ids.SEQUENCE, fields=(Field("topic", Kind.TEXT),), partition="topic")
 THINGS: Final = Collection("things", ids=Ids.GIVEN, fields=(Field("rank", Kind.INTEGER),))
-COLLECTIONS: Final[Iterable[Collection]] = (JOBS, NOTES, THINGS)
+COLLECTIONS: Final[Iterable[Collection]] = (JOBS, NOTES, THINGS, PAPERS)

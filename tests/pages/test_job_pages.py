@@ -1,6 +1,7 @@
 """The pages of jobs without a browser: what they show, what they refuse, what a form changes."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib.messages import get_messages
@@ -305,6 +306,19 @@ def test_a_silent_worker_is_called_so(operator: Client, project: Project, clock:
     assert "Silent" in body(operator, "/p/alpha/workers/")
 
 
+def test_a_jobs_files_are_listed_to_be_downloaded(operator: Client, project: Project) -> None:
+    job = job_in(project, JobState.PENDING)
+    address = f"/p/alpha/jobs/{job.id}/?tab=files"
+    assert "No files" in body(operator, address)
+    place = f"/api/v1/projects/alpha/jobs/{job.id}/files/out/50%25%20done.txt"
+    assert operator.put(place, b"three", content_type="text/plain", HTTP_ORIGIN="http://testserver").status_code == 201
+    page = body(operator, address)
+    assert "1 file, 5 B together" in page
+    assert f'href="{place}"' in page
+    assert "out/50% done.txt" in page
+    assert b"".join(operator.get(place)) == b"three"
+
+
 def test_a_pause_needs_a_reason(operator: Client, project: Project) -> None:
     assert operator.post("/p/alpha/pauses/", {"content_type": "pdf"}).status_code == 422
     assert pauses.of(COMMAND, "alpha") == []
@@ -316,8 +330,27 @@ def test_a_pause_needs_a_reason(operator: Client, project: Project) -> None:
 
 def test_pages_follow_their_projects_topics_and_only_the_log_its_lines(operator: Client, project: Project) -> None:
     job = job_in(project, JobState.FAILED)
-    assert "alpha/jobs,alpha/workers,alpha/pauses&quot;" in body(operator, "/p/alpha/jobs/").replace('"', "&quot;")
-    assert "alpha/job-logs" in body(operator, f"/p/alpha/jobs/{job.id}/")
+    everywhere = followed(body(operator, "/p/alpha/jobs/"))
+    assert followed(body(operator, f"/p/alpha/jobs/{job.id}/")) == everywhere | {"alpha/job-logs"}
+
+
+def test_each_part_of_a_page_that_waits_for_changes_is_told_of_them(operator: Client, project: Project) -> None:
+    page = body(operator, f"/p/alpha/jobs/{job_in(project, JobState.FAILED).id}/")  # its log is followed there alone
+    told = {topic.partition("/")[2] for topic in followed(page)}
+    waiting = {
+        word
+        for template in (Path(__file__).parents[2] / "templates").rglob("*.html")
+        for topics in re.findall(r'data-live-topic="([a-z -]+)"', template.read_text())
+        for word in topics.split()
+    }
+    assert {"jobs", "runs"} <= waiting
+    assert waiting <= told
+
+
+def followed(page: str) -> set[str]:
+    found = re.search(r'data-live-url="[^"]*topics=([^"]+)"', page)
+    assert found
+    return set(found[1].split(","))
 
 
 def test_a_strangers_banner_tells_nothing(project: Project, other_project: Project) -> None:

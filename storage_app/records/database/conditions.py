@@ -66,6 +66,12 @@ def narrowed(layout: Layout, dialect: Dialect, where: Where) -> Narrowed:
     return result
 
 
+def judged(layout: Layout, dialect: Dialect, node: Node) -> Expression | None:
+    """The condition, where the database can judge it just as `query.matches` does."""
+    expression = _expression(layout, dialect, node)
+    return expression if expression is not None and expression.exact else None
+
+
 def after_prefix(prefix: str) -> str | None:
     """The first text after all that begin with the prefix; None where there is none."""
     stem = prefix.rstrip("\U0010ffff")
@@ -111,6 +117,8 @@ def _comparison(layout: Layout, dialect: Dialect, node: Condition) -> Expression
         return None
     if node.field is not None and node.field.kind is Kind.TEXT_LIST:
         return _element(layout, node)
+    if node.field is not None and node.field.kind is Kind.WORDS:
+        return None
     if node.field is not None and node.field.kind is Kind.SEARCH:
         return _words(layout.columns[node.field.name], dialect, node)
     if _is_ordered(layout, node):

@@ -51,7 +51,7 @@ class Layout:
     @cached_property
     def columns(self) -> dict[str, str]:
         """The column of every field whose key is one value; for a search field it holds the folded text."""
-        names = [field.name for field in self.collection.fields if field.kind is not Kind.TEXT_LIST]
+        names = [field.name for field in self.collection.fields if field.kind not in _WITHOUT_COLUMN]
         plain = {name: _plain(name) for name in names}
         return {
             name: column if list(plain.values()).count(column) == 1 else f"{column}_{_digest(name)}"
@@ -138,6 +138,7 @@ class Layout:
         return f"r_{self.name[:12].rstrip('_')}_{_digest(repr((self.name, terms)), 10)}"
 
 
+_WITHOUT_COLUMN: Final = frozenset({Kind.TEXT_LIST, Kind.WORDS})
 _MOST_CHOICES: Final = 1000
 _LONGEST_TABLE: Final = 50
 _LONGEST_COLUMN: Final = 40

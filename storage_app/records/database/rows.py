@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from storage_app.records import query
-from storage_app.records.database import bulk, texts
+from storage_app.records.database import bulk, texts, words
 from storage_app.records.database.dialects import TYPES
 from storage_app.records.database.layout import Layout
 from storage_app.records.database.transactions import Transaction
@@ -67,6 +67,8 @@ def delete(transaction: Transaction, layout: Layout, project: str, ids: Sequence
         )
         if layout.lists:
             _delete_elements(transaction, layout, project, chunk)
+        if layout.collection.words:
+            words.delete(transaction, layout, project, chunk)
         if layout.searched:
             texts.remove(transaction.later, transaction.dialect, layout, project, chunk)
 
@@ -85,6 +87,8 @@ def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequenc
         transaction.later(f"INSERT INTO {layout.table} ({', '.join(columns)}) {sql}", parameters)
     if layout.lists:
         _insert_elements(transaction, layout, project, rows)
+    if layout.collection.words:
+        words.insert(transaction, layout, project, rows)
     if layout.searched:
         texts.write(transaction.later, transaction.dialect, layout, project, rows)
 
@@ -125,6 +129,8 @@ def update(
         if changed:
             _delete_elements(transaction, layout, project, [row.id for row in changed])
             _insert_elements(transaction, layout, project, changed)
+    if layout.collection.words:
+        words.update(transaction, layout, project, pairs)
     if layout.searched:
         texts.rewrite(transaction.later, transaction.dialect, layout, project, pairs)
 

@@ -20,7 +20,16 @@ from storage_app.records.base import (
     Selection,
 )
 from storage_app.records.cursors import Terms
-from storage_app.records.database import counting, imports, quarantine, sequences, stream_tables, texts, upkeep
+from storage_app.records.database import (
+    counting,
+    imports,
+    quarantine,
+    sequences,
+    stream_tables,
+    texts,
+    upkeep,
+    words,
+)
 from storage_app.records.database.conditions import narrowed
 from storage_app.records.database.counting import COUNTS, TALLIES, Emptied
 from storage_app.records.database.layout import FREE_TABLE, Layout
@@ -36,6 +45,7 @@ from storage_app.records.ids import RecordId
 from storage_app.records.operations import Change, Durability, Operation, Outcome, Record, Result, Update, outcome
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import StreamEntry
+from storage_app.records.words import Hits, Tallies, WordSelect
 
 T = TypeVar("T")
 
@@ -58,6 +68,7 @@ class DatabaseRecordStore(RecordStore):
         self._layouts = {name: Layout(collection) for name, collection in self._declared.items()}
         self._emptied = Emptied()
         self._recent = RecentRows()
+        self._tallies = Tallies()
         self._is_far = self._database.dialect.is_postgresql  # a trip to it costs more than a statement
 
     def close(self) -> None:
@@ -138,6 +149,13 @@ class DatabaseRecordStore(RecordStore):
             if looked_at == select.scan_limit:
                 return Selection(found, row.place)
         return Selection(found)
+
+    def _find_words(self, project: str, asked: WordSelect) -> Hits:
+        while True:
+            try:
+                return words.find(self._database, self._layout(asked.collection), project, asked, self._tallies)
+            except UnreadableError as error:
+                self._set_aside(project, error)
 
     def _count(self, project: str, collection: Collection, where: Where) -> int:
         if not where:
@@ -266,7 +284,15 @@ class DatabaseRecordStore(RecordStore):
                 f" (SELECT id FROM {stream_tables.STREAMS} WHERE project = %s)",
                 (project,),
             )
-            for table in (*tables, *elements, stream_tables.STREAMS, sequences.TABLE, COUNTS, QUARANTINE):
+            for table in (
+                *tables,
+                *elements,
+                words.TABLE,
+                stream_tables.STREAMS,
+                sequences.TABLE,
+                COUNTS,
+                QUARANTINE,
+            ):
                 transaction.later(f"DELETE FROM {table} WHERE project = %s", (project,))
             for layout in self._layouts.values():
                 if layout.searched:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from storage_app import strict_json
 from storage_app.records.base import Problem, Progress, Report
-from storage_app.records.database import quarantine, rows, sequences, texts
+from storage_app.records.database import quarantine, rows, sequences, texts, words
 from storage_app.records.database.counting import COUNTS, TALLIES, Changes, counter_name, stored_values
 from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import FREE_TABLE, Layout
@@ -48,6 +48,7 @@ class _Found:
     elements: dict[str, tuple[str, ...]]
     dialect: Dialect
     texts: Mapping[str, Any]  # by search field, what the index of texts has
+    words: tuple[int, int, str] | None = None
 
     @property
     def keys(self) -> Mapping[str, Key]:
@@ -66,6 +67,8 @@ class _Found:
         if strict_json.dumps(self.row.document) != self.text:
             return "index_stale", "the document was written by hand"
         for field in self.layout.collection.fields:
+            if field.kind is Kind.WORDS:
+                continue  # judged by its words, below
             wanted = keys[field.name]
             if field.kind is Kind.SEARCH and isinstance(wanted, str):
                 wanted = fold(wanted)
@@ -76,6 +79,8 @@ class _Found:
                 return "index_stale", f"the column of {field.name} is not what the document says"
             if field.kind is Kind.SEARCH and not self._is_indexed(field.name, wanted):
                 return "index_stale", f"the index of texts does not have {field.name} as the document says it"
+        if self.layout.collection.words and self.words != words.expected(self.layout, keys):
+            return "index_stale", "the words are not those of the document"
         return None
 
     def _is_indexed(self, name: str, folded: Key) -> bool:
@@ -101,6 +106,8 @@ def checked(task: Task) -> Report:
             entries += held
             problems += faults
             problems += totals.differences(fetch, project, held)
+            if layout.collection.words and (lost := words.orphans(fetch, layout, project)):
+                problems.append(Problem("index_stale", project, layout.name, None, f"{lost} texts of no record"))
     task.progress(records, records)
     return Report(records, entries, problems)
 
@@ -126,6 +133,8 @@ def rebuilt(task: Task) -> int:
     done = 0
     for project, layout in places:
         done = _rebuild_columns(task, layout, project, done)
+        if layout.collection.words:
+            _remove_orphaned_texts(task, layout, project)
         _rebuild_counts(task, layout, project)
     task.progress(done, done)
     return done
@@ -205,6 +214,9 @@ def _found(
         ids = [row[0] for row in found]
         for (id, name), mark in texts.stored(fetch, dialect, layout, project, min(ids), max(ids)).items():
             indexed.setdefault(id, {})[name] = mark
+    worded: dict[RecordId, tuple[int, int, str]] = {}
+    if layout.collection.words and found:
+        worded = words.stored(fetch, layout, project, min(row[0] for row in found), max(row[0] for row in found))
     return [
         _Found(
             layout,
@@ -218,6 +230,7 @@ def _found(
             {field.name: tuple(elements.get(row[0], {}).get(field.name, ())) for field in layout.lists},
             dialect,
             indexed.get(row[0], {}),
+            worded.get(row[0]),
         )
         for row in found
     ]
@@ -389,6 +402,10 @@ def _rebuild_columns(task: Task, layout: Layout, project: str, done: int) -> int
         if len(chunk) < _CHUNK:
             return done
         after = chunk[-1].id
+
+
+def _remove_orphaned_texts(task: Task, layout: Layout, project: str) -> None:
+    task.database.write(lambda transaction: words.remove_orphans(transaction, layout, project), Durability.DURABLE)
 
 
 def _rebuild_counts(task: Task, layout: Layout, project: str) -> None:

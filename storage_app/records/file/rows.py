@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from storage_app import strict_json
 from storage_app.records.declarations import Collection, Key
-from storage_app.records.file import names
+from storage_app.records.file import names, word_rows
 from storage_app.records.file.tables import Table
 from storage_app.records.ids import RecordId
 from storage_app.records.operations import Prepared, Record
@@ -90,6 +90,8 @@ class Rows:
             self._tag(table, number, {}, prepared.keys)
         if table.counted:
             self._count(table, {}, prepared.keys)
+        if table.has_words and number is not None:
+            word_rows.change(self.connection, table, number, {}, prepared.keys)
         sums = self._sum(table)
         sums.records += 1
         sums.bytes += _size(prepared.text)
@@ -105,6 +107,8 @@ class Rows:
             self._tag(table, row.number, before, keys)
         if table.counted and changed:
             self._count(table, before, keys)
+        if table.has_words:
+            word_rows.change(self.connection, table, row.number, before, keys)
         self._sum(table).bytes += _size(prepared.text) - _size(row.text)
 
     def put(
@@ -125,6 +129,8 @@ class Rows:
             self._tag(table, row.number, row.keys, {})
         if table.counted:
             self._count(table, row.keys, {})
+        if table.has_words:
+            word_rows.change(self.connection, table, row.number, row.keys, {})
         self._execute(table.delete, (row.number,))
         sums = self._sum(table)
         sums.records -= 1

@@ -387,6 +387,11 @@ def _all(conditions: list[Sql]) -> Sql:
     return " AND ".join(sql for sql, _ in conditions), tuple(chain.from_iterable(values for _, values in conditions))
 
 
+def sql_of(table: Table, node: Node) -> Sql | None:
+    """The condition where the index can judge it just as `matches` does; columns stand without their table's name."""
+    return _sql(table, node)
+
+
 def _sql(table: Table, node: Node) -> Sql | None:
     """The condition in SQL where that means exactly the same, and is never null."""
     if isinstance(node, Condition):

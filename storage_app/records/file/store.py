@@ -28,7 +28,7 @@ from storage_app.records.errors import (
     RecordNotFoundError,
     RecordStoreError,
 )
-from storage_app.records.file import checking, quarantine, selecting
+from storage_app.records.file import checking, quarantine, selecting, word_finding
 from storage_app.records.file.journal import SEGMENT_BYTES
 from storage_app.records.file.layer import FileLayer
 from storage_app.records.file.project import Project, Session
@@ -55,6 +55,8 @@ from storage_app.records.operations import (
 )
 from storage_app.records.query import Conditions, Where
 from storage_app.records.streams import Numbers, PreparedEntry, StreamEntry, prepared_entries
+from storage_app.records.words import Hits, Tallies, WordSelect
+from storage_app.search.ranking import Statistics
 
 T = TypeVar("T")
 _IMPORTED_AT_ONCE: Final = 500
@@ -80,6 +82,7 @@ class FileRecordStore(RecordStore):
         self._layer = layer or FileLayer()
         self._journal_bytes = journal_bytes
         self._projects: dict[str, Project] = {}
+        self._tallies = Tallies()
         self._tables: dict[str, Table] = {}
         self._guard = threading.Lock()
         self._settler = Settler()
@@ -173,6 +176,16 @@ class FileRecordStore(RecordStore):
     def _select(self, project: str, select: Select) -> Selection:
         table = self._table(select.collection)
         return self._ask(project, table, lambda connection: selecting.select(connection, table, select), Selection([]))
+
+    def _find_words(self, project: str, asked: WordSelect) -> Hits:
+        table = self._table(asked.collection)
+        nothing = Hits([], False, Statistics(0, 0, dict.fromkeys(asked.scored, 0)))
+        counter = self._change_counter(project, asked.collection, None)
+
+        def work(connection: Any) -> Hits:
+            return word_finding.find(connection, table, asked, project, counter, self._tallies)
+
+        return self._ask(project, table, work, nothing)
 
     def _count(self, project: str, collection: Collection, where: Where) -> int:
         table = self._table(collection)

@@ -9,6 +9,8 @@ from typing import Any, Final
 from storage_app.records.cursors import Terms
 from storage_app.records.declarations import Collection, Ids, Key, Kind
 from storage_app.records.query import fold
+from storage_app.search import tokens
+from storage_app.search.fts5 import TOKENIZE
 
 ORDERED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.TIME, Kind.BOOLEAN})
 COUNTED_KINDS: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN})
@@ -49,6 +51,30 @@ class OrderedIndex:
     hint: str = ""  # what makes SQLite take this one and no other
 
 
+class Words:
+    """Names and statements of the word index of one collection: a table of texts, and the engine over it."""
+
+    def __init__(self, collection: str) -> None:
+        self.name = quoted(f"{collection}:words")
+        self.engine = quoted(f"{collection}:word engine")
+        self.insert = f"INSERT INTO {self.name} (row, newest, length, tokens, folded) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+        self.touch = f"UPDATE {self.name} SET newest = ? WHERE row = ?"  # noqa: S608
+        self.delete = f"DELETE FROM {self.name} WHERE row = ?"  # noqa: S608
+        self.tokens = f"SELECT tokens FROM {self.name} WHERE row = ?"  # noqa: S608
+        self.sums = f"SELECT count(*), coalesce(sum(length), 0) FROM {self.name}"  # noqa: S608
+
+    def creation(self) -> Iterator[str]:
+        name, engine = self.name, self.engine
+        yield f"CREATE TABLE {name} (row INTEGER PRIMARY KEY, newest INTEGER, length INTEGER, tokens TEXT, folded TEXT)"
+        yield f"CREATE VIRTUAL TABLE {engine} USING fts5(tokens, content='', {TOKENIZE})"
+        yield f"CREATE INDEX {quoted(name[1:-1] + ' length')} ON {name} (length)"
+        yield f"CREATE INDEX {quoted(name[1:-1] + ' newest')} ON {name} (newest)"
+        added = f"INSERT INTO {engine} (rowid, tokens) VALUES (new.row, new.tokens)"  # noqa: S608
+        removed = f"INSERT INTO {engine} ({engine}, rowid, tokens) VALUES ('delete', old.row, old.tokens)"  # noqa: S608
+        yield f"CREATE TRIGGER {quoted(name[1:-1] + ' ins')} AFTER INSERT ON {name} BEGIN {added}; END"
+        yield f"CREATE TRIGGER {quoted(name[1:-1] + ' del')} AFTER DELETE ON {name} BEGIN {removed}; END"
+
+
 class Table:
     """Names and statements of one collection."""
 
@@ -65,6 +91,8 @@ class Table:
         self.tag_fields = tuple(field.name for field in collection.fields if field.kind is Kind.TEXT_LIST)
         self.tags = quoted(f"{collection.name}:tags")
         self.counts = quoted(f"{collection.name}:counts")
+        self.has_words = collection.words is not None
+        self.words = Words(collection.name)
         self.counted = self._counted()
         self.orders = tuple(self._orders())
         names = ("id", "version", "text", "folder", "placed", *self.stored.values())
@@ -80,6 +108,8 @@ class Table:
         """Changes where the declaration does, so that an index made for another is not used."""
         collection = self.collection
         fields = [[field.name, field.kind, field.unique] for field in collection.fields]
+        if collection.words:
+            fields.append([collection.words.newest, tokens.VERSION])
         orders = [[order.by, order.within] for order in collection.orders]
         return json.dumps([FORMAT, collection.ids, fields, collection.partition, orders, collection.counters])
 
@@ -112,6 +142,8 @@ class Table:
         values = "".join(f", v{number}" for number in range(most))
         yield f"CREATE TABLE {self.counts} (f INTEGER, key TEXT, n INTEGER{values}, PRIMARY KEY (f, key)) WITHOUT ROWID"
         yield f"CREATE INDEX {quoted(self.collection.name + ':unplaced')} ON {self.name} (placed) WHERE placed = 0"
+        if self.collection.words:
+            yield from self.words.creation()
         for grams in self.grams.values():
             yield f"CREATE VIRTUAL TABLE {grams} USING fts5(text, {_TRIGRAMS})"
         yield from self._text_triggers()
@@ -126,9 +158,8 @@ class Table:
                 yield f"CREATE {unique}INDEX {index.name} ON {self.name} ({', '.join(parts)})"
 
     def removal(self) -> Iterator[str]:
-        yield from (
-            f"DROP TABLE IF EXISTS {name}" for name in (self.name, self.tags, self.counts, *self.grams.values())
-        )
+        names = (self.name, self.tags, self.counts, self.words.name, self.words.engine, *self.grams.values())
+        yield from (f"DROP TABLE IF EXISTS {name}" for name in names)
 
     def column(self, name: str) -> str:
         return name if name in ("id", "version") else self.columns[name]
