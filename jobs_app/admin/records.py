@@ -20,9 +20,11 @@ from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.services import access, data_fixes, quarantine
 from jobs_app.services.data_fixes import Fixable, Shown
 from jobs_app.services.job_fixes import JobFixes
+from jobs_app.services.record_fixes import RecordFixes
+from jobs_app.services.segment_fixes import SegmentFixes
 from storage_app.records.errors import RecordStoreError
 
-FIXABLE: Final[Mapping[str, Fixable]] = {fixes.name: fixes for fixes in (JobFixes(),)}
+FIXABLE: Final[Mapping[str, Fixable]] = {fixes.name: fixes for fixes in (JobFixes(), SegmentFixes(), RecordFixes())}
 ALL_KINDS: Final = "records"
 
 
@@ -75,6 +77,7 @@ def index(request: PageRequest, kind: str) -> HttpResponse:
     context: dict[str, Any] = {"projects": projects, "slug": slug, "text": text, "part": part}
     if slug:
         try:
+            context["parts"] = fixes.parts(actor, slug)
             found = fixes.find(actor, slug, text, part, request.GET.get("cursor") or None)
         except NotFoundError as error:
             raise Http404(error.detail) from error
@@ -85,7 +88,7 @@ def index(request: PageRequest, kind: str) -> HttpResponse:
                 "rows": found.rows,
                 "next_url": link_with(request, cursor=found.next_cursor) if found.next_cursor else "",
                 "first_url": link_without(request, "cursor") if "cursor" in request.GET else "",
-                "quarantined": [item for item in quarantine.of(actor, slug) if item.collection == fixes.name],
+                "quarantined": [item for item in quarantine.of(actor, slug) if fixes.holds(item.collection)],
             }
     return _page(request, "index", fixes, **context)
 
@@ -94,7 +97,7 @@ def show(request: PageRequest, kind: str, slug: str, record_id: str) -> HttpResp
     """One record as JSON, with everything that may be done to it; a refusal keeps what was typed."""
     fixes, actor = _kind(kind), actor_of(request)
     shown = _get(request, fixes, slug, record_id)
-    forms_ = _forms(shown)
+    forms_ = _forms(fixes, shown)
     if request.method == "POST":
         name = request.POST.get("action", "")
         if name not in forms_:
@@ -207,12 +210,14 @@ def _get(request: PageRequest, fixes: Fixable, slug: str, record_id: str) -> Sho
         raise Http404(error.detail) from error
 
 
-def _forms(shown: Shown) -> dict[str, Any]:
+def _forms(fixes: Fixable, shown: Shown) -> dict[str, Any]:
     version = {"version": shown.version}
     if shown.is_removed:
         kinds: dict[str, type[ReasonForm]] = {"bring_back": ReasonForm, "correct": CorrectForm, "erase": EraseForm}
     else:
         kinds = {"correct": CorrectForm, "move": MoveForm, "remove": ReasonForm}
+    if not fixes.has_trash:
+        kinds = {"correct": CorrectForm, "erase": EraseForm}
     if not shown.moves:
         kinds.pop("move", None)
     made = {

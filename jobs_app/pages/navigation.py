@@ -69,7 +69,7 @@ PAGES = (
     Page("Documents", "documents", "documents", "Content", "d", words="files folders upload outbox"),
     Page("Library", "library", "library", "Content", "l", words="prompts exercises texts variables"),
     Page("Segments", "segments", "segments", "Content", "c", words="context memory search stash"),
-    Page("Records", "records", "records", "Content", "k", words="collections json objects tasks"),
+    Page("Records", "records", "records", "Content", "y", words="collections json objects tasks"),
     Page("Maintenance", "maintenance", "maintenance", "System", "m", of_project=False, words="tasks schedule runs"),
     Page("Storages", "storages", "storages", "System", "s", words="records quarantine size health rate limit"),
     Page("Settings", "settings", "settings", "System", "e", words="project name"),

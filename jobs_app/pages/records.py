@@ -120,7 +120,7 @@ def _again(
 ) -> HttpResponse:
     record = free_records.get(actor_of(request), project.slug, collection, record_id) if record_id else None
     conflict = isinstance(error, PreconditionFailedError) and record is not None
-    lines = segment_marks.difference(_written(record.data), text.replace("\r\n", "\n")) if conflict and record else None
+    lines = segment_marks.difference(_written(record.data), _evenly(text)) if conflict and record else None
     context = {**_context(request, project, collection, record), "text": text, "fault": error.detail, "conflict": lines}
     return render(request, "records/show.html", context, status=409 if conflict else 422)
 
@@ -138,6 +138,11 @@ def _object(text: str) -> dict[str, Any]:
 
 def _written(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, indent=2)
+
+
+def _evenly(text: str) -> str:
+    """Laid out as the stored one is, so that a comparison shows values and no blanks."""
+    return _written(_object(text))
 
 
 def _short(record: FreeRecord) -> str:

@@ -39,6 +39,7 @@ class Row:
     segment: Segment
     name: str
     pieces: Sequence[Piece]
+    tells_all: bool  # the pieces say what the name would, and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,10 @@ def _found(
 
 def _row(match: segment_search.Match) -> Row:
     one = match.segment
-    return Row(one, one.title or one.id, segment_marks.excerpt_pieces(one.text, match.excerpt))
+    name = one.title or one.id
+    pieces = segment_marks.excerpt_pieces(one.text, match.excerpt)
+    tells_all = bool(one.title) and match.excerpt.start == 0 and match.excerpt.end >= len(name)
+    return Row(one, name, pieces, tells_all)
 
 
 def _bar(request: PageRequest, text: str, tier: Tier | None, found: Matches | None) -> dict[str, Any]:

@@ -17,12 +17,12 @@ LONGEST_NAME: Final = 128
 
 
 def collections(actor: Actor, slug: str) -> list[FreeCollection]:
-    return _records(actor, slug, Scope.READ)[1].collections()
+    return records_of(actor, slug, Scope.READ)[1].collections()
 
 
 def create(actor: Actor, slug: str, collection: str, data: Mapping[str, Any]) -> FreeRecord:
     """Under the next number of the collection."""
-    project, records = _records(actor, slug, Scope.WRITE)
+    project, records = records_of(actor, slug, Scope.WRITE)
     made = records.create(collection, data)
     _audit(actor, "record.create", project, collection, made)
     return made
@@ -32,7 +32,7 @@ def replace(
     actor: Actor, slug: str, collection: str, id: int, data: Mapping[str, Any], version: int | None = None
 ) -> FreeRecord:
     """The whole object; never creates."""
-    project, records = _records(actor, slug, Scope.WRITE)
+    project, records = records_of(actor, slug, Scope.WRITE)
     found = records.change(collection, checked_id(id), lambda _: data, version)
     _audit(actor, "record.replace", project, collection, found)
     return found
@@ -42,19 +42,19 @@ def patch(
     actor: Actor, slug: str, collection: str, id: int, changes: Mapping[str, Any], version: int | None = None
 ) -> FreeRecord:
     """The fields that are given; the others stay."""
-    project, records = _records(actor, slug, Scope.WRITE)
+    project, records = records_of(actor, slug, Scope.WRITE)
     found = records.change(collection, checked_id(id), lambda data: {**data, **changes}, version)
     _audit(actor, "record.change", project, collection, found, fields=sorted(changes)[:50])
     return found
 
 
 def get(actor: Actor, slug: str, collection: str, id: int) -> FreeRecord:
-    return _records(actor, slug, Scope.READ)[1].get(collection, checked_id(id))
+    return records_of(actor, slug, Scope.READ)[1].get(collection, checked_id(id))
 
 
 def delete(actor: Actor, slug: str, collection: str, id: int, version: int | None = None) -> FreeRecord:
     """The record as it was; its number is never given out again."""
-    project, records = _records(actor, slug, Scope.WRITE)
+    project, records = records_of(actor, slug, Scope.WRITE)
     gone = records.delete(collection, checked_id(id), version)
     _audit(actor, "record.delete", project, collection, gone)
     return gone
@@ -70,7 +70,7 @@ def find(
     cursor: str | None = None,
 ) -> FreePage:
     """One page of what matches. A page of a query may hold fewer than were asked for: go on with its cursor."""
-    _, records = _records(actor, slug, Scope.READ)
+    _, records = records_of(actor, slug, Scope.READ)
     if order not in ORDERS:
         raise InvalidError.at("order", f"choose one of {', '.join(ORDERS)}")
     return records.find(collection, filters or {}, order, limit, cursor)
@@ -82,7 +82,7 @@ def checked_id(id: object) -> int:
     return id
 
 
-def _records(actor: Actor, slug: str, needs: Scope) -> tuple[Project, FreeRecords]:
+def records_of(actor: Actor, slug: str, needs: Scope) -> tuple[Project, FreeRecords]:
     project = access.project_for(actor, slug, needs)
     return project, FreeRecords(record_store(), project.slug)
 

@@ -16,7 +16,7 @@ from jobs_app.services.data_fixes import PAGE, Choice, Found, Row, Shown, checke
 from jobs_app.services.jobs import JobFilter, conditions
 from jobs_app.services.project_jobs import jobs_of
 from jobs_app.stores.job_records import Decide, JobRecords
-from jobs_app.stores.jobs import TRASHED, fields_in, to_document
+from jobs_app.stores.jobs import JOBS, TRASHED, fields_in, to_document
 from storage_app.records import errors as store_errors
 from storage_app.records.query import Node, parse
 
@@ -27,11 +27,15 @@ HIDDEN: Final = frozenset({"token_digest", "settled", "request_digest", "search"
 class JobFixes:
     name: Final = "jobs"
     noun: Final = "job"
-    parts: Final = (
-        Choice("", "All but the trash"),
-        *(Choice(state.value, state.value.capitalize()) for state in JobState),
-        Choice(TRASHED, "Trash"),
-    )
+    hint: Final = "Words of an id, name, path or error"
+    has_trash: Final = True
+
+    def parts(self, actor: Actor, slug: str) -> tuple[Choice, ...]:
+        states = (Choice(state.value, state.value.capitalize()) for state in JobState)
+        return (Choice("", "All but the trash"), *states, Choice(TRASHED, "Trash"))
+
+    def holds(self, collection: str) -> bool:
+        return collection == JOBS.name
 
     def find(self, actor: Actor, slug: str, text: str, part: str, cursor: str | None) -> Found:
         _, records = jobs_of(actor, slug, Scope.ADMIN)

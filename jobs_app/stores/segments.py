@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from jobs_app.domain.new_segment import fingerprint
 from jobs_app.domain.segment import STATE, Past, Segment, SegmentStep, Source, Tier, Trashed
+from jobs_app.errors import InvalidError
 from jobs_app.stores.values import (
+    boolean,
     by_in,
     by_out,
     known_time,
@@ -87,7 +89,7 @@ def from_record(record: Record) -> Segment:
         text=text(document["text"]),
         type=text(document["type"]),
         tokens=number(document["tokens"]),
-        tokens_given=bool(document["tokens_given"]),
+        tokens_given=boolean(document["tokens_given"]),
         created_at=known_time(document["created_at"]),
         touched_at=known_time(document["touched_at"]),
         tier=Tier(document["tier"] if trashed is None else trashed["tier"]),
@@ -95,14 +97,29 @@ def from_record(record: Record) -> Segment:
         task_id=optional_text(document["task_id"]),
         file_path=optional_text(document["file_path"]),
         tags=texts(document["tags"]),
-        pinned=bool(document["pinned"]),
+        pinned=boolean(document["pinned"]),
         source=source_in(document["source"]),
         expires_at=time_in(document["expires_at"]),
         created_by=by_in(document["created_by"]),
         trashed=None if trashed is None else Trashed(known_time(trashed["at"]), by_in(trashed["by"])),
-        duplicate=bool(document["duplicate"]),
+        duplicate=boolean(document["duplicate"]),
         foreign=mapping(document["foreign"]),
     )
+
+
+def fields_in(segment: Segment, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a document as a segment holds them; InvalidError names each that is none."""
+    found: dict[str, Any] = {}
+    faults: list[dict[str, Any]] = []
+    document = to_document(segment)
+    for name, value in values.items():
+        try:
+            found[name] = getattr(from_record(Record(segment.id, segment.version, {**document, name: value})), name)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            faults.append({"place": name, "reason": str(error)})
+    if faults:
+        raise InvalidError("; ".join(f"{fault['place']}: {fault['reason']}" for fault in faults), faults)
+    return found
 
 
 def outcome(record: Record, before: Segment, step: SegmentStep, at: Any) -> Outcome:

@@ -273,7 +273,6 @@ def world(project: Project, memory_store: RecordStore, monkeypatch: pytest.Monke
     chief = Api(tokens.create_for_server(COMMAND, "chief", list(Scope))[1])
     monkeypatch.setattr("jobs_app.domain.lease.new_token", lambda: LEASE)
     library_cast(project)
-    ids = {**run_cast(project), **job_cast(project), **file_cast(project), "set_aside": set_aside.id}
     ids = {**run_cast(project), **job_cast(project), **file_cast(project), **segment_cast(project)}
     ids["set_aside"] = set_aside.id
     workspaces.write(COMMAND, "alpha", ids["pending"], "a.txt", [b"x"], 1)
