@@ -53,7 +53,8 @@ class Library:
 def fill(project: Project, settings: Settings) -> Library:
     """The storage is in memory, with versions."""
     settings.FILE_STORAGES = {"default": {"provider": "memory"}}
-    states, used = [], []
+    states: list[Entry] = []
+    used: list[Job] = []
     for content, message in ((FIRST, "The first one"), (SECOND, "Shorter"), (THIRD, f"{SCRIPT} {'m' * 200}")):
         states.append(write(project, "summarise", content, message))
         used.append(make_job(project, name=f"report {len(used) + 1}", uses=[wanted("summarise", audience="us")]))
