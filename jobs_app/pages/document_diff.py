@@ -43,7 +43,7 @@ def between(old: str, new: str) -> Diff:
     if max(len(before), len(after)) > MOST_LINES:
         return Diff([], too_long=old != new)
     lines: list[Line] = []
-    matcher = _Matcher(None, before, after, autojunk=False)
+    matcher = _Matcher(before, after)
     for number, group in enumerate(matcher.get_grouped_opcodes(CONTEXT)):
         if number or group[0][1] > 0:
             lines.append(Line("gap"))
@@ -62,8 +62,12 @@ def between(old: str, new: str) -> Diff:
 class _Matcher(difflib.SequenceMatcher[str]):
     """Groups and numbers what `_common` found."""
 
+    def __init__(self, before: Sequence[str], after: Sequence[str]) -> None:
+        super().__init__(None, before, after, autojunk=False)
+        self._before, self._after = before, after
+
     def get_matching_blocks(self) -> list[difflib.Match]:
-        before, after = self.a, self.b
+        before, after = self._before, self._after
         least = min(len(before), len(after))
         head = next((at for at in range(least) if before[at] != after[at]), least)
         rest = least - head

@@ -402,7 +402,7 @@ class TestParts:
         lines = document_diff.between("\n".join(old), "\n".join(new)).lines
         assert [line.text for line in lines if line.old] == old
         assert [line.text for line in lines if line.new] == new
-        changed = old[:1500] + ["changed"] + old[1501:]
+        changed = [*old[:1500], "changed", *old[1501:]]
         assert document_diff.between("\n".join(old), "\n".join(changed)).added == 1
 
     def test_texts_too_long_to_compare_are_not(self) -> None:
