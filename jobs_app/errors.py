@@ -1,5 +1,6 @@
 """What can be refused, each with its stable code. `project/problems.py` gives each code its status and title."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 
@@ -18,6 +19,17 @@ class NotFoundError(RefusedError):
     """Absent, or not yours: the two look the same from outside."""
 
     code = "not_found"
+
+
+class GoneError(NotFoundError):
+    """Absent, and it is known what it was: a `kind` of thing called `name`, taken away `at` that time by somebody."""
+
+    def __init__(self, kind: str, name: str, at: datetime, by: str) -> None:
+        super().__init__(f"The {kind} {name!r} was deleted on {at:%Y-%m-%d %H:%M} UTC by {by}.")
+        self.kind = kind
+        self.name = name
+        self.at = at
+        self.by = by
 
 
 class PermissionDeniedError(RefusedError):

@@ -164,7 +164,8 @@ class Config(BaseSettings):
         "STORAGES",
         default={},
         description="Further named storages as JSON: alias to provider and options, e.g. "
-        '`{"archive": {"provider": "local", "root_path": "/srv/archive"}}`; `default` adds options to the default one.',
+        '`{"archive": {"provider": "local", "root_path": "/srv/archive"}}`; `default` adds options to the default one, '
+        "`library` is where prompts lie.",
     )
     segments_import: Path = _variable(
         "SEGMENTS_IMPORT",

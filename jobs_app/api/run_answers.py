@@ -18,6 +18,7 @@ def run_value(view: RunView, project: str) -> dict[str, Any]:
         "content_type": run.content_type,
         "options": dict(run.options),
         "outputs": list(run.outputs),
+        "uses": [{"kind": use.kind, "name": use.name, "variables": dict(use.variables)} for use in run.uses],
         "storage": run.storage,
         "priority": run.priority,
         "tags": list(run.tags),

@@ -16,6 +16,7 @@ NEW_RUN: Final[Example] = {
     "content_type": "text/markdown",
     "options": {"depth": 3},
     "outputs": ["headings", "links"],
+    "uses": [],
     "priority": 0,
     "tags": ["handbook"],
     "max_retries": 3,

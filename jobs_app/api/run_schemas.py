@@ -6,11 +6,13 @@ from ninja import Schema
 from pydantic import ConfigDict, Field, StrictBool
 
 from jobs_app.api import run_examples as examples
-from jobs_app.api.job_schemas import ByOut, Priority, Retries, Tags, Word
+from jobs_app.api.job_examples import NEW_USE
+from jobs_app.api.job_schemas import ByOut, Priority, Retries, Tags, UseIn, Word
 from jobs_app.api.schemas import Body, Time, page_of, shown_as
 from jobs_app.domain.document import DocumentState, Plan, Why
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.library import MOST_USES, Kind
 from jobs_app.domain.new_job import LONGEST_NAME, LONGEST_PATH, LONGEST_WORD
 from jobs_app.domain.new_run import MOST_OUTPUTS
 from jobs_app.domain.run import RunState
@@ -18,6 +20,7 @@ from jobs_app.services import artifacts, documents
 
 Alias = Annotated[str, Field(min_length=1, max_length=63)]
 FilePath = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
+Uses = Annotated[list[UseIn], Field(max_length=MOST_USES)]
 Outputs = Annotated[list[Word], Field(max_length=MOST_OUTPUTS)]
 
 
@@ -31,6 +34,7 @@ class RunIn(Body):
     content_type: str = Field("", max_length=LONGEST_WORD, description="Of the jobs, and so which workers take them.")
     options: dict[str, Any] = Field(default_factory=dict)
     outputs: Outputs = Field(default_factory=list)
+    uses: Uses = Field(default_factory=list, description="Texts of the library; each job is given their content.")
     storage: Alias = Field("default", description="Where artifacts go that name no other.")
     priority: Priority = 0
     tags: Tags = Field(default_factory=list)
@@ -45,6 +49,7 @@ class RunChange(Body):
     content_type: str | None = Field(None, max_length=LONGEST_WORD)
     options: dict[str, Any] | None = None
     outputs: Outputs | None = None
+    uses: Uses | None = None
     storage: Alias | None = None
     priority: Priority | None = None
     tags: Tags | None = None
@@ -61,6 +66,15 @@ class CloneIn(Body):
     name: str = Field("", max_length=LONGEST_NAME)
 
 
+class RunUseOut(Schema):
+    """Which content it is, each job says."""
+
+    model_config = shown_as(NEW_USE)
+    kind: Kind
+    name: str
+    variables: dict[str, Any]
+
+
 class RunOut(Schema):
     model_config = shown_as(examples.RUN)
     id: str
@@ -69,6 +83,7 @@ class RunOut(Schema):
     content_type: str
     options: dict[str, Any]
     outputs: list[str]
+    uses: list[RunUseOut]
     storage: str
     priority: int
     tags: list[str]
@@ -202,7 +217,7 @@ class ArtifactOut(Schema):
     path: str
     content_hash: str
     size: int
-    source: str | None = Field(description="The SHA-256 of the content it was made from.")
+    source: str | None = Field(description="The SHA-256 of what it was made from; null where the file had changed.")
     options: dict[str, Any]
     fingerprint: str | None = Field(description="Equal for equal content, content type and options.")
     created_at: Time

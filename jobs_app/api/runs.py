@@ -1,6 +1,7 @@
 """Runs: made, found, changed, started, cancelled, repeated, deleted."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 from django.http import HttpResponse
 from ninja import Path, Query, Router
@@ -13,6 +14,7 @@ from jobs_app.api.parameters import Cursor, IdempotencyKey, Limit, problems
 from jobs_app.api.projects import Slug
 from jobs_app.api.run_answers import run_value
 from jobs_app.api.run_schemas import CloneIn, RetriedOut, RunChange, RunIn, RunOut, RunPage, StartIn
+from jobs_app.domain.library import Wanted
 from jobs_app.domain.new_run import NewRun
 from jobs_app.domain.run import Phase
 from jobs_app.services import paging, runs
@@ -50,7 +52,7 @@ def create_run(request: ApiRequest, p: Slug, body: RunIn, key: IdempotencyKey = 
     """A draft, to which documents are attached before it is started."""
 
     def perform() -> Answer:
-        new = NewRun(**{name: getattr(body, name) for name in RunIn.model_fields})
+        new = NewRun(**_values(body, RunIn.model_fields))
         return _made(request, p, runs.create(request.auth, p, new), f"{request.path}/")
 
     return tagged(answered(request, request.auth, perform, key))
@@ -64,7 +66,7 @@ def get_run(request: ApiRequest, p: Slug, id: RunId) -> HttpResponse:
 
 @router.patch(RUN, response=RunOut, summary="Change a run", openapi_extra=problems(409, versioned=True))
 def change_run(request: ApiRequest, p: Slug, id: RunId, body: RunChange) -> HttpResponse:
-    changes = {name: getattr(body, name) for name in body.model_fields_set}
+    changes = _values(body, body.model_fields_set)
     return _one(runs.change(request.auth, p, id, changes, preconditions.expected_version(request)), p)
 
 
@@ -117,6 +119,13 @@ def clone_run(
         return _made(request, p, runs.clone(request.auth, p, id, body.name), place)
 
     return tagged(answered(request, request.auth, perform, key))
+
+
+def _values(body: RunIn | RunChange, names: Iterable[str]) -> dict[str, Any]:
+    values = {name: getattr(body, name) for name in names}
+    if values.get("uses") is not None:
+        values["uses"] = [Wanted(use.kind.value, use.name, use.variables) for use in values["uses"]]
+    return values
 
 
 def _made(request: ApiRequest, project: str, view: RunView, place: str) -> Answer:

@@ -29,6 +29,7 @@ class Why(StrEnum):
     SERVED = "served"
     MISSING = "missing"
     UNREADABLE = "unreadable"
+    TEXT_UNUSABLE = "text_unusable"
 
 
 SENTENCES: Mapping[Why, str] = {
@@ -40,6 +41,7 @@ SENTENCES: Mapping[Why, str] = {
     Why.SERVED: "Artifacts of the same content and options serve.",
     Why.MISSING: "The file is no longer in its storage.",
     Why.UNREADABLE: "The storage could not give the file.",
+    Why.TEXT_UNUSABLE: "A text of the library that the run uses cannot be used.",
 }
 
 

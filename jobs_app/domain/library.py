@@ -39,6 +39,10 @@ class Variable:
     default: Any = None
     description: str = ""
 
+    @property
+    def default_text(self) -> str:
+        return self.default if isinstance(self.default, str) else json.dumps(self.default, ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from jobs_app.domain import fingerprint, new_job
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES
+from jobs_app.domain.library import Wanted
 
 MOST_OUTPUTS: Final = 50
 LARGEST_OPTIONS: Final = 256 * 1024  # bytes of JSON: each job carries them
@@ -18,6 +19,7 @@ class NewRun:
     content_type: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     outputs: Sequence[str] = ()
+    uses: Sequence[Wanted] = ()
     storage: str = "default"
     priority: int = 0
     tags: Sequence[str] = ()

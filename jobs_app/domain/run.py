@@ -9,6 +9,7 @@ from typing import Any
 from jobs_app.domain.document import Plan
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES, By
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.library import Wanted
 
 
 class Phase(StrEnum):
@@ -52,6 +53,7 @@ class Run:
     content_type: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     outputs: Sequence[str] = ()
+    uses: Sequence[Wanted] = ()  # texts of the library, for each job
     storage: str = "default"  # where artifacts go that name no other
     priority: int = 0
     tags: Sequence[str] = ()

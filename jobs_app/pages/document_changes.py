@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from jobs_app.domain.access import Actor, Scope
-from jobs_app.errors import RefusedError
+from jobs_app.errors import BusyError, RefusedError
 from jobs_app.pages import document_diff, document_preview
 from jobs_app.pages import document_places as places
 from jobs_app.pages.documents import around
@@ -65,6 +65,8 @@ def new(request: PageRequest, slug: str, storage: str) -> HttpResponse:
             )  # fmt: skip
         except StorageError as error:
             form.add_error("path", error.message)
+        except BusyError as error:
+            form.add_error(None, error.detail)
         else:
             _tell(request, written, "made")
             return redirect(places.file_url(slug, storage, given["path"].replace("\\", "/").removeprefix("/")))
@@ -97,6 +99,8 @@ def edit(request: PageRequest, slug: str, storage: str) -> HttpResponse:
                 form.add_error(None, error.message)
             else:
                 return _conflict(request, context, mine, _current(actor, slug, storage, path))
+        except BusyError as error:
+            form.add_error(None, error.detail)
         else:
             _tell(request, written, "saved")
             return redirect(places.file_url(slug, storage, path))

@@ -14,7 +14,8 @@ def tell(form: forms.Form, error: RefusedError) -> None:
     """Shows a refusal where it belongs: at its field, else above the form."""
     if isinstance(error, InvalidError):
         for item in error.extra["errors"]:
-            place = item["place"] if item["place"] in form.fields else None
+            field = item["place"].partition(".")[0]  # `uses.0.name` is said at `uses`
+            place = field if field in form.fields else None
             form.add_error(place, _sentence(item["reason"]))
     else:
         form.add_error(None, error.detail)

@@ -17,7 +17,7 @@ from jobs_app.domain.job import Event, Job
 from jobs_app.domain.job_states import JobState
 from jobs_app.errors import InvalidQueryError
 from jobs_app.models import Project
-from jobs_app.pages import job_bulk, job_filters, job_log, job_rows, job_timeline, job_views
+from jobs_app.pages import gone, job_bulk, job_files, job_filters, job_log, job_rows, job_timeline, job_views
 from jobs_app.pages.first_steps import first_job_command
 from jobs_app.pages.job_filters import Asked, Wrong
 from jobs_app.pages.links import link_with, link_without
@@ -34,7 +34,7 @@ ANCHORS = 5  # ids by which a reader's place in the list is found again, should 
 MOST_COPIED = 100_000
 ATTEMPTS = 50
 EVENTS = 100
-TABS = ("summary", "log", "data", "events")
+TABS = ("summary", "log", "data", "files", "events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,7 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
+@gone.told
 def show(request: PageRequest, slug: str, job_id: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
@@ -281,6 +282,10 @@ def _data(actor: Actor, project: Project, job: Job, request: PageRequest) -> dic
     return {"options_text": _to_copy(job.task_options), "result_text": _to_copy(job.result_data)}
 
 
+def _files(actor: Actor, project: Project, job: Job, request: PageRequest) -> dict[str, Any]:
+    return job_files.tab(actor, project.slug, job.id, request)
+
+
 def _to_copy(value: Any) -> str:
     """The JSON as it was sent, where it is small enough to stand in the page a second time."""
     text = strict_json.dumps(value) if value else ""
@@ -302,5 +307,5 @@ def _events(actor: Actor, project: Project, job: Job, request: PageRequest) -> d
 
 
 PARTS: dict[str, Callable[[Actor, Project, Job, PageRequest], dict[str, Any]]] = dict(
-    zip(TABS, (_summary, _log, _data, _events), strict=True)
+    zip(TABS, (_summary, _log, _data, _files, _events), strict=True)
 )

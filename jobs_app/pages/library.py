@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from jobs_app.domain import library as rules
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job import Job
-from jobs_app.domain.library import Kind
+from jobs_app.domain.library import Kind, Text
 from jobs_app.errors import NotFoundError
 from jobs_app.models import Project
 from jobs_app.pages import document_diff, job_rows
@@ -47,9 +47,13 @@ def kind_of(word: str) -> Kind:
     return Kind(word)
 
 
-def body_of(entry: Entry) -> SafeString:
-    """Without its front matter; the whole where that cannot be read."""
-    return markdown.rendered(entry.text.body)
+def body_of(text: Text) -> SafeString:
+    """A text stands in no folder of ours, so only what leads elsewhere is a link; a picture is its words."""
+    return markdown.rendered(text.body, _outside)
+
+
+def _outside(tag: str, address: str) -> str | None:
+    return address if tag == "a" and address.startswith(("https://", "http://", "mailto:")) else None
 
 
 @require_safe
@@ -81,6 +85,7 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
             "next_url": link_with(request, cursor=page.next_cursor) if page.next_cursor else "",
         },
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
+        "command": _write_command(request, slug, kind),
     }
     return render(request, "library/index.html", context)
 
@@ -90,6 +95,8 @@ def show(request: PageRequest, slug: str, kind: str, name: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
     shelf = kind_of(kind)
+    if rules.name_fault(name):
+        raise Http404
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else TABS[0]
     current = _current(actor, slug, shelf, name)
@@ -101,9 +108,11 @@ def show(request: PageRequest, slug: str, kind: str, name: str) -> HttpResponse:
         "kind": shelf,
         "name": name,
         "entry": shown,
-        "html": body_of(shown) if shown else "",
+        "html": body_of(shown.text) if shown else "",
         "current": current,
         "is_past": is_past,
+        "waits": library.waits(actor, slug, shelf, name),
+        "deferred": library.is_rate_limited(actor, slug),
         "since": document_diff.between(shown.content, current.content) if is_past and shown and current else None,
         "tab": tab,
         "tabs": _tabs(slug, shelf, name, tab),
@@ -196,6 +205,7 @@ def _uses(
     page = jobs.find(actor, project.slug, wanted, cursor=request.GET.get("cursor") or None, limit=USES)
     return {
         "of": content_hash,
+        "command": _use_command(request, project.slug, kind, name),
         "rows": [row for job in page.jobs for row in _use_rows(job, kind, name, current)],
         "page": {
             "summary": "",
@@ -215,4 +225,15 @@ def _use_rows(job: Job, kind: Kind, name: str, current: Entry | None) -> list[Us
     ]
 
 
+def _write_command(request: PageRequest, slug: str, kind: Kind) -> str:
+    address = request.build_absolute_uri(f"/api/v1/projects/{slug}/library/{kind.value}/summarise")
+    return _CURL + f"""-X PUT -d '{{"content": "Summarise the document."}}' {address}"""
+
+
+def _use_command(request: PageRequest, slug: str, kind: Kind, name: str) -> str:
+    address = request.build_absolute_uri(f"/api/v1/projects/{slug}/jobs")
+    return _CURL + f"""-d '{{"uses": [{{"kind": "{kind.value}", "name": "{name}"}}]}}' {address}"""
+
+
+_CURL = 'curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" '
 _PARTS = dict(zip(TABS, (_text, _history, _uses), strict=True))

@@ -1,5 +1,7 @@
 """Writing prompts and exercises: a new one, an edit with its preview, both texts where two edited, rename, delete."""
 
+from typing import TypedDict
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -7,22 +9,21 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from jobs_app.domain import library as rules
-from jobs_app.domain.access import Scope
+from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.front_matter import FrontMatterError
 from jobs_app.domain.library import Kind, Text
 from jobs_app.errors import (
     AlreadyExistsError,
     ContentTooLargeError,
     InvalidError,
-    NotFoundError,
     PreconditionFailedError,
 )
 from jobs_app.models import Project
 from jobs_app.pages import document_diff
 from jobs_app.pages.forms import tell
-from jobs_app.pages.library import kind_of
+from jobs_app.pages.library import body_of, kind_of
 from jobs_app.pages.requests import PageRequest, actor_of
-from jobs_app.services import access, library, markdown
+from jobs_app.services import access, library
 
 SAMPLE = """---
 title: What it does, in a few words
@@ -35,13 +36,17 @@ Write the prompt here. A worker puts its variables in.
 """
 
 
+class _Condition(TypedDict):
+    expected_hash: str | None
+    deferred: bool
+
+
 class TextForm(forms.Form):
     """`based_on` is the content that the edit started from."""
 
     content = forms.CharField(
         label="Text",
         strip=False,
-        required=False,
         max_length=rules.LARGEST_TEXT,
         widget=forms.Textarea({"rows": 20, "spellcheck": "true", "class": "library-text"}),
         help_text="Markdown. Front matter between two lines --- may give a title and declare variables.",
@@ -49,6 +54,7 @@ class TextForm(forms.Form):
     message = forms.CharField(
         label="What changes", max_length=2000, required=False, help_text="Kept in the history of the storage."
     )
+    deferred = forms.BooleanField(required=False, label="Send with the next batch")
     based_on = forms.CharField(required=False, max_length=128, widget=forms.HiddenInput)
 
     def clean_content(self) -> str:
@@ -62,7 +68,7 @@ class NewTextForm(TextForm):
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}),
         help_text=f"How jobs name it: {rules.NAME_SENTENCE}.",
     )
-    field_order = ("name", "content", "message")
+    field_order = ("name", "content", "message", "deferred")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,7 +76,9 @@ def create(request: PageRequest, slug: str, kind: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.WRITE)
     shelf = kind_of(kind)
-    form = NewTextForm(request.POST if request.method == "POST" else None, initial={"content": SAMPLE})
+    form = NewTextForm(
+        request.POST if request.method == "POST" else None, initial={"content": SAMPLE, **_way(actor, slug)}
+    )
     previewed = _previewed(request)
     if form.is_valid() and previewed is None:
         name = form.cleaned_data["name"]
@@ -83,6 +91,7 @@ def create(request: PageRequest, slug: str, kind: str) -> HttpResponse:
                 form.cleaned_data["content"],
                 form.cleaned_data["message"],
                 overwrite=False,
+                deferred=form.cleaned_data["deferred"],
             )
         except (InvalidError, AlreadyExistsError, ContentTooLargeError) as error:
             tell(form, error)
@@ -100,7 +109,7 @@ def edit(request: PageRequest, slug: str, kind: str, name: str) -> HttpResponse:
     shelf = kind_of(kind)
     if request.method != "POST":
         entry = library.read(actor, slug, shelf, name)
-        form = TextForm(initial={"content": entry.content, "based_on": entry.hash})
+        form = TextForm(initial={"content": entry.content, "based_on": entry.hash, **_way(actor, slug)})
         return _editor(request, project, shelf, form, entry.content, {"name": name})
     form = TextForm(request.POST)
     previewed = _previewed(request)
@@ -116,6 +125,7 @@ def edit(request: PageRequest, slug: str, kind: str, name: str) -> HttpResponse:
                 form.cleaned_data["message"],
                 overwrite=bool(based_on),
                 expected_hash=based_on or None,
+                deferred=form.cleaned_data["deferred"],
             )
         except PreconditionFailedError as error:
             return _conflict(request, project, shelf, name, content, error)
@@ -141,7 +151,7 @@ def rename(request: PageRequest, slug: str, kind: str, name: str) -> HttpRespons
     access.project_for(actor, slug, Scope.WRITE)
     shelf, to = kind_of(kind), request.POST.get("name", "").strip()
     try:
-        library.rename(actor, slug, shelf, name, to)
+        library.rename(actor, slug, shelf, name, to, **_condition(request))
     except (InvalidError, AlreadyExistsError, PreconditionFailedError) as error:
         messages.error(request, error.detail)
         return redirect("library-show", slug, shelf.value, name)
@@ -155,15 +165,25 @@ def delete(request: PageRequest, slug: str, kind: str, name: str) -> HttpRespons
     access.project_for(actor, slug, Scope.WRITE)
     shelf = kind_of(kind)
     try:
-        library.delete(actor, slug, shelf, name)
-    except NotFoundError as error:
+        library.delete(actor, slug, shelf, name, **_condition(request))
+    except PreconditionFailedError as error:
         messages.error(request, error.detail)
-    else:
-        messages.success(request, f"The {shelf.singular} {name} is deleted. Jobs can still read what they use of it.")
+        return redirect("library-show", slug, shelf.value, name)
+    messages.success(request, f"The {shelf.singular} {name} is deleted. Jobs can still read what they use of it.")
     response = redirect("library", slug)
     if shelf is not Kind.PROMPTS:
         response["Location"] += f"?kind={shelf.value}"
     return response
+
+
+def _way(actor: Actor, slug: str) -> dict[str, bool]:
+    """Where each commit costs of a limit, edits wait unless the person wants otherwise."""
+    return {"deferred": library.is_rate_limited(actor, slug)}
+
+
+def _condition(request: PageRequest) -> _Condition:
+    """That it is the text that the person saw."""
+    return {"expected_hash": request.POST.get("hash", "")[:128] or None, "deferred": "deferred" in request.POST}
 
 
 def _previewed(request: PageRequest) -> str | None:
@@ -179,7 +199,7 @@ def _read(content: str) -> dict[str, object]:
         text, fault = rules.read(content), ""
     except FrontMatterError as error:
         text, fault = Text(content), str(error)
-    return {"html": markdown.rendered(text.body), "text": text, "fault": fault}
+    return {"html": body_of(text), "text": text, "fault": fault}
 
 
 def _editor(
@@ -207,6 +227,7 @@ def _conflict(
             "content": mine,
             "based_on": current["hash"] if current else "",
             "message": request.POST.get("message", ""),
+            "deferred": "deferred" in request.POST,
         }
     )
     context = {

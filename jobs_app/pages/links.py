@@ -1,6 +1,14 @@
 """Addresses of the page at hand with one thing changed, since the address holds the whole state."""
 
+from dataclasses import dataclass
+
 from django.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    url: str
 
 
 def link_with(request: HttpRequest, **values: str | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from jobs_app.domain.library import Wanted
 from jobs_app.domain.new_run import NewRun
 from storage_app import strict_json
 
@@ -21,6 +22,12 @@ class NewRunForm(forms.Form):
         required=False,
         max_length=2000,
         help_text="Names with commas between. A document is skipped only where all of them are there.",
+    )
+    uses = forms.CharField(
+        required=False,
+        max_length=5000,
+        widget=forms.TextInput({"placeholder": "prompts/outline", "autocomplete": "off", "spellcheck": "false"}),
+        help_text="Texts of the library, with commas between. Those that want to be told something need the API.",
     )
     storage = forms.CharField(max_length=63, initial="default", help_text="Where artifacts go.")
     tags = forms.CharField(required=False, max_length=2000, help_text="With commas between.")
@@ -49,6 +56,7 @@ class NewRunForm(forms.Form):
             content_type=values["content_type"],
             options=values["options"],
             outputs=_words(values["outputs"]),
+            uses=[_wanted(word) for word in _words(values["uses"])],
             storage=values["storage"],
             priority=values["priority"],
             tags=_words(values["tags"]),
@@ -81,6 +89,11 @@ class AttachForm(forms.Form):
 
 class UploadForm(forms.Form):
     file = forms.FileField(label="A file of yours", help_text="10 MB at most. It is kept in the default storage.")
+
+
+def _wanted(word: str) -> Wanted:
+    kind, _, name = word.partition("/")
+    return Wanted(kind, name)
 
 
 def _words(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from jobs_app.domain.access import Scope
 from jobs_app.domain.document import SENTENCES
 from jobs_app.domain.run import Phase, RunState
 from jobs_app.errors import RefusedError
-from jobs_app.pages import run_filters
+from jobs_app.pages import gone, run_filters
 from jobs_app.pages.first_steps import first_run_command
 from jobs_app.pages.forms import tell
 from jobs_app.pages.links import link_with, link_without
@@ -142,6 +142,7 @@ def create(request: PageRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
+@gone.told
 def show(request: PageRequest, slug: str, run_id: str) -> HttpResponse:
     return page(request, slug, run_id)
 

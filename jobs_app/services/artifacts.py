@@ -73,8 +73,9 @@ def write(
     jobs = _jobs(ours, it, new)
     if Scope.WRITE not in actor.scopes_in(project.pk):
         _refuse_beyond_work(it, new, jobs)
+    sources = _sources(ours, [_of(documents, it, item) for item in new])
     artifacts = [
-        _artifact(ours, actor, it, _of(documents, it, item), jobs.get(item.job_id or ""), item, deferred)
+        _artifact(ours, actor, it, documents[item.document_id], jobs.get(item.job_id or ""), item, deferred, sources)
         for item in new
     ]
     commits: dict[str, str] = {}
@@ -169,15 +170,35 @@ def _of(documents: Mapping[str, Document], it: Run, item: NewArtifact) -> Docume
     return document
 
 
+def _sources(ours: ProjectRuns, documents: Sequence[Document]) -> dict[str, str | None]:
+    """What each was read as, by document. Unknown where the file is another one than the run took: the worker may have
+    read either, so what it made must never serve for the content that the run knows.
+    """
+    contents = Contents(ours.store, ours.slug)
+    contents.expect((each.storage, each.path) for each in documents)
+    found: dict[str, str | None] = {}
+    for each in documents:
+        if contents.seen(each.storage, each.path).hash != each.content_hash:
+            found[each.id] = None
+        elif each.id not in found:
+            found[each.id] = each.content or contents.content_of(each.storage, each.path, each.content_hash)
+    return found
+
+
 def _artifact(
-    ours: ProjectRuns, actor: Actor, it: Run, document: Document, job: Job | None, item: NewArtifact, deferred: bool
+    ours: ProjectRuns,
+    actor: Actor,
+    it: Run,
+    document: Document,
+    job: Job | None,
+    item: NewArtifact,
+    deferred: bool,
+    sources: Mapping[str, str | None],
 ) -> Artifact:
     storage = item.storage or it.storage
     view = PendingView(storage, ours.slug)
     options = options_for(it, document.options) if item.options is None else dict(item.options)
-    source = document.content or Contents(ours.store, ours.slug).content_of(
-        document.storage, document.path, document.content_hash
-    )
+    source = sources[document.id]
     id = ours.artifacts.new_id()
     return Artifact(
         id=id,
@@ -193,11 +214,18 @@ def _artifact(
         size=len(item.content),
         source=source,
         options=options,
-        fingerprint=fingerprint.of(source, it.content_type, options) if source else None,
+        fingerprint=_fingerprint(it, job, source, options),
         created_at=ours.store.now(),
         created_by=By.actor(actor),
         deferred=deferred,
     )
+
+
+def _fingerprint(it: Run, job: Job | None, source: str | None, options: Mapping[str, Any]) -> str | None:
+    """None where it is not known of what it was made: content that changed, or texts that only a job could tell."""
+    if source is None or (it.uses and job is None):
+        return None
+    return fingerprint.of(source, it.content_type, options, job.uses if job else ())
 
 
 def _kept(ours: ProjectRuns, artifacts: Sequence[Artifact]) -> list[Artifact]:

@@ -98,8 +98,8 @@ def versions(actor: Actor, slug: str, storage: str, path: str, *, limit: int = 1
     return _view(actor, slug, storage).list_versions(path, limit=limit)
 
 
-def keeps_versions(actor: Actor, slug: str, storage: str) -> bool:
-    return StorageCapability.VERSIONING in _view(actor, slug, storage).capabilities
+def can(actor: Actor, slug: str, storage: str, capability: StorageCapability) -> bool:
+    return capability in _view(actor, slug, storage).capabilities
 
 
 # Writing

@@ -16,9 +16,9 @@ from jobs_app.domain.job import By, Job, Step
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.library import Use
 from jobs_app.domain.new_job import NewJob
-from jobs_app.errors import AlreadyExistsError, BusyError, InvalidError
+from jobs_app.errors import AlreadyExistsError, BusyError, InvalidError, NotFoundError
 from jobs_app.models import Project
-from jobs_app.services import audit, job_queries, library_uses, retention
+from jobs_app.services import audit, job_queries, library_uses, retention, traces
 from jobs_app.services.project_jobs import jobs_of
 from jobs_app.stores.job_records import NOT_TRASHED, Along, JobPage, JobRecords
 from jobs_app.stores.jobs import TRASHED
@@ -94,7 +94,8 @@ def create_many(actor: Actor, slug: str, new: Sequence[NewJob], along: Along | N
 
 
 def get(actor: Actor, slug: str, id: str) -> Job:
-    return jobs_of(actor, slug, Scope.READ)[1].get(id)
+    project, records = jobs_of(actor, slug, Scope.READ)
+    return traces.found(project, "job", id, records.get)
 
 
 def find(
@@ -190,6 +191,15 @@ def in_trash(actor: Actor, slug: str, cursor: str | None = None, limit: int = 50
     """What was deleted and can still come back, newest job first."""
     _, records = jobs_of(actor, slug, Scope.READ)
     return records.find({"status": TRASHED}, "-created_at", limit, cursor)
+
+
+def is_in_trash(actor: Actor, slug: str, id: str) -> bool:
+    _, records = jobs_of(actor, slug, Scope.READ)
+    try:
+        records.get(id, in_trash=True)
+    except NotFoundError:
+        return False
+    return True
 
 
 def restore(actor: Actor, slug: str, id: str) -> Job:

@@ -23,12 +23,13 @@ from jobs_app.errors import (
     NotFoundError,
     PreconditionFailedError,
 )
-from jobs_app.services import access, files
+from jobs_app.services import access, files, outbox
 from jobs_app.services.files import Written
 from storage_app import file_storages, hashes, paths
 from storage_app.providers import (
     FileDelete,
     FileWrite,
+    StorageCapability,
     StorageError,
     StorageErrorCode,
     StorageFile,
@@ -208,8 +209,18 @@ def delete(
 
 
 def keeps_versions(actor: Actor, slug: str) -> bool:
+    return files.can(actor, slug, place_of(slug).storage, StorageCapability.VERSIONING)
+
+
+def is_rate_limited(actor: Actor, slug: str) -> bool:
+    """Whether an edit had better wait for the next batch."""
+    return files.can(actor, slug, place_of(slug).storage, StorageCapability.RATE_LIMITED)
+
+
+def waits(actor: Actor, slug: str, kind: Kind, name: str) -> bool:
+    """Whether what is read of it is still to be sent to the storage."""
     place = place_of(slug)
-    return files.keeps_versions(actor, slug, place.storage)
+    return outbox.pending(actor, slug, place.storage).filter(path=_path(place, kind, name)).exists()
 
 
 def versions(actor: Actor, slug: str, kind: Kind, name: str, *, limit: int = 100) -> list[StorageVersion]:

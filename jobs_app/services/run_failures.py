@@ -25,21 +25,25 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The largest group first; `looked_at` of the run's failed jobs were read, the newest."""
+    """The largest group first; `looked_at` of the run's failed jobs were read, the newest; `complete`
+    says whether these are all.
+    """
 
     groups: list[FailureGroup]
     looked_at: int
+    complete: bool
 
 
 def of(actor: Actor, slug: str, run_id: str) -> Failures:
     _, ours = runs_of(actor, slug, Scope.READ)
     ended_badly = {"run_id": run_id, "status__in": [JobState.FAILED.value, JobState.TIMEOUT.value]}
-    found = JobRecords(ours.store, ours.slug).find(ended_badly, "-created_at", MOST_LOOKED_AT).jobs
+    found = JobRecords(ours.store, ours.slug).find(ended_badly, "-created_at", MOST_LOOKED_AT)
     by_cause: dict[str, list[Job]] = {}
-    for job in found:
+    for job in found.jobs:
         by_cause.setdefault(cause_of(job), []).append(job)
     groups = [FailureGroup(cause, len(jobs), jobs[0]) for cause, jobs in by_cause.items()]
-    return Failures(sorted(groups, key=lambda group: (-group.count, group.cause)), len(found))
+    groups.sort(key=lambda group: (-group.count, group.cause))
+    return Failures(groups, len(found.jobs), found.next_cursor is None)
 
 
 def cause_of(job: Job) -> str:

@@ -20,8 +20,8 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.domain.new_job import NewJob
 from jobs_app.domain.run import Phase, Run, options_for
-from jobs_app.errors import InvalidTransitionError, NotFoundError, PreconditionFailedError
-from jobs_app.services import jobs
+from jobs_app.errors import InvalidError, InvalidTransitionError, NotFoundError, PreconditionFailedError
+from jobs_app.services import jobs, library_uses
 from jobs_app.services.contents import Contents, Look
 from jobs_app.services.project_runs import ProjectRuns
 from jobs_app.stores.job_records import JobRecords
@@ -180,18 +180,28 @@ def _copy(document: Document, id: str, target: Run, now: datetime) -> Document:
 
 
 def _settle(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> None:
+    try:
+        (uses,) = library_uses.settle(ours.slug, [("", it.uses)])
+    except InvalidError as error:  # it went, or other variables are wanted, since the run was started
+        refused = [_refused(each, Why.TEXT_UNUSABLE, error.detail) for each in documents]
+        ours.documents.apply(_while_waiting(ours, refused))
+        return
     contents = Contents(ours.store, ours.slug)
     looks = contents.look_at(documents)
-    made_before = _made_before(ours, contents, it, documents, looks)
-    judged = [_judged(contents, it, document, looks[document.id], made_before) for document in documents]
+    prints = {
+        each.id: fingerprint.of(content, it.content_type, options_for(it, each.options), uses)
+        for each in documents
+        if (content := looks[each.id].content)
+    }
+    made_before = _made_before(ours, contents, it, prints)
+    judged = [
+        _judged(contents, it, each, looks[each.id], made_before.get(prints.get(each.id, ""), [])) for each in documents
+    ]
     queued = [document for document in judged if document.plan is Plan.QUEUED]
 
     def written(made: Sequence[Job]) -> list[Operation]:
         job_ids = {document.id: job.id for document, job in zip(queued, made, strict=True)}
-        return [
-            ours.documents.guarded(each.id, replace(each, job_id=job_ids.get(each.id)), {"plan": WAITING.value})
-            for each in judged
-        ]
+        return _while_waiting(ours, [replace(each, job_id=job_ids.get(each.id)) for each in judged])
 
     if queued:
         jobs.create_many(SYSTEM, ours.slug, [_job_for(it, document) for document in queued], written)
@@ -199,13 +209,17 @@ def _settle(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> None:
         ours.documents.apply(written([]))
 
 
+def _while_waiting(ours: ProjectRuns, documents: Sequence[Document]) -> list[Operation]:
+    return [ours.documents.guarded(each.id, each, {"plan": WAITING.value}) for each in documents]
+
+
 def _made_before(
-    ours: ProjectRuns, contents: Contents, it: Run, documents: Sequence[Document], looks: Mapping[str, Look]
+    ours: ProjectRuns, contents: Contents, it: Run, prints: Mapping[str, str]
 ) -> dict[str, list[Artifact]]:
     """The newest artifacts by fingerprint, and their files looked at together."""
     if it.start is not None and it.start.force:
         return {}
-    wanted = {_fingerprint(it, each, content) for each in documents if (content := looks[each.id].content)}
+    wanted = set(prints.values())
     page = ours.artifacts.find({"fingerprint__in": sorted(wanted)}, "-id", MOST_AT_ONCE)
     found: dict[str, list[Artifact]] = {}
     for artifact in page.items:
@@ -216,16 +230,9 @@ def _made_before(
     return found
 
 
-def _fingerprint(it: Run, document: Document, content: str) -> str:
-    return fingerprint.of(content, it.content_type, options_for(it, document.options))
-
-
-def _judged(
-    contents: Contents, it: Run, document: Document, look: Look, made_before: Mapping[str, list[Artifact]]
-) -> Document:
+def _judged(contents: Contents, it: Run, document: Document, look: Look, made_before: Sequence[Artifact]) -> Document:
     if look.content is None:
-        why = Why.MISSING if look.missing else Why.UNREADABLE
-        return replace(document, plan=Plan.REFUSED, why=why, detail=look.problem[:LONGEST_DETAIL])
+        return _refused(document, Why.MISSING if look.missing else Why.UNREADABLE, look.problem)
     changed = look.hash != document.content_hash
     now = replace(
         document,
@@ -236,10 +243,14 @@ def _judged(
     )
     if it.start is not None and it.start.force:
         return replace(now, plan=Plan.QUEUED, why=Why.FORCED)
-    serving, why, detail = _serving(contents, it, made_before.get(_fingerprint(it, now, look.content), []))
+    serving, why, detail = _serving(contents, it, made_before)
     if serving:
         return replace(now, plan=Plan.SKIPPED, why=Why.SERVED, served_by=tuple(each.id for each in serving))
     return replace(now, plan=Plan.QUEUED, why=Why.CHANGED if changed and why is Why.NEW else why, detail=detail)
+
+
+def _refused(document: Document, why: Why, detail: str) -> Document:
+    return replace(document, plan=Plan.REFUSED, why=why, detail=detail[:LONGEST_DETAIL])
 
 
 def _serving(contents: Contents, it: Run, found: Sequence[Artifact]) -> tuple[list[Artifact], Why, str]:
@@ -270,5 +281,6 @@ def _job_for(it: Run, document: Document) -> NewJob:
         task_options=options_for(it, document.options),
         priority=it.priority,
         tags=it.tags,
+        uses=it.uses,
         max_retries=it.max_retries,
     )

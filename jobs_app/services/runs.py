@@ -1,6 +1,6 @@
 """Runs: made, found, changed, started, cancelled, repeated, deleted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -14,7 +14,7 @@ from jobs_app.domain.new_run import NewRun
 from jobs_app.domain.run import Phase, Run, RunState, Start, Tally
 from jobs_app.errors import ConflictError, InvalidError, PreconditionFailedError
 from jobs_app.models import Project
-from jobs_app.services import audit, run_steps, traces
+from jobs_app.services import audit, library_uses, run_steps, traces
 from jobs_app.services.project_runs import ProjectRuns, runs_of
 from jobs_app.services.storages import defined_for
 from jobs_app.stores.artifacts import ARTIFACTS
@@ -57,6 +57,7 @@ def create(actor: Actor, slug: str, new: NewRun) -> RunView:
     project, ours = runs_of(actor, slug, Scope.WRITE)
     _refuse({name: getattr(new, name) for name in NewRun.__slots__})
     defined_for(project, new.storage)
+    library_uses.settle(slug, [("", new.uses)])
     it = _draft(ours, actor, new)
     made = ours.runs.insert(it, it.id)
     _audit(actor, "run.create", project, made)
@@ -96,9 +97,11 @@ def find(
 def change(actor: Actor, slug: str, id: str, changes: Mapping[str, Any], version: int | None = None) -> RunView:
     """Everything while it is a draft; name and tags always."""
     project, ours = runs_of(actor, slug, Scope.WRITE)
+    _refuse_any((name, "must have a value") for name, value in changes.items() if value is None)
     _refuse(changes)
     if "storage" in changes:
         defined_for(project, changes["storage"])
+    library_uses.settle(slug, [("", changes.get("uses", ()))])
 
     def changed(it: Run) -> Run:
         free = CHANGEABLE_WHILE_STARTING if it.phase is Phase.STARTING else CHANGEABLE_ALWAYS
@@ -126,7 +129,9 @@ def start(actor: Actor, slug: str, id: str, *, force: bool = False, version: int
             raise ConflictError("The run was cancelled. Clone it to run its documents again.")
         return replace(it, phase=Phase.STARTING, start=Start(ours.store.now(), by, force))
 
-    if not ours.tally(ours.runs.get(id)).plans.get(run_steps.WAITING, 0):
+    it = ours.runs.get(id)
+    library_uses.settle(slug, [("", it.uses)])
+    if not ours.tally(it).plans.get(run_steps.WAITING, 0):
         raise ConflictError("No document of the run is waiting. Attach some first.")
     after = ours.runs.change(id, started, version=version)
     _audit(actor, "run.start", project, after, force=force)
@@ -205,6 +210,7 @@ def _draft(ours: ProjectRuns, actor: Actor, new: NewRun, cloned_from: str | None
         content_type=new.content_type,
         options=new.options,
         outputs=tuple(new.outputs),
+        uses=tuple(new.uses),
         storage=new.storage,
         priority=new.priority,
         tags=tuple(dict.fromkeys(new.tags)),
@@ -219,7 +225,11 @@ def _seen(ours: ProjectRuns, it: Run) -> RunView:
 
 
 def _refuse(values: Mapping[str, Any]) -> None:
-    errors = [{"place": place, "reason": reason} for place, reason in new_run.faults(values)]
+    _refuse_any(new_run.faults(values))
+
+
+def _refuse_any(faults: Iterable[tuple[str, str]]) -> None:
+    errors = [{"place": place, "reason": reason} for place, reason in faults]
     if errors:
         raise InvalidError("; ".join(f"{error['place']}: {error['reason']}" for error in errors), errors)
 

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.library import Wanted
 from jobs_app.domain.run import Phase, Run, Start
 from jobs_app.stores.noun_records import Noun
 from jobs_app.stores.values import by_in, by_out, known_time, mapping, number, optional_text, text, texts, time_out
@@ -29,6 +30,7 @@ def to_document(run: Run) -> dict[str, Any]:
         "content_type": run.content_type,
         "options": dict(run.options),
         "outputs": list(run.outputs),
+        "uses": [{"kind": use.kind, "name": use.name, "variables": dict(use.variables)} for use in run.uses],
         "storage": run.storage,
         "priority": run.priority,
         "tags": list(run.tags),
@@ -53,6 +55,9 @@ def from_record(record: Record) -> Run:
         content_type=text(document["content_type"]),
         options=mapping(document["options"]),
         outputs=texts(document["outputs"]),
+        uses=tuple(
+            Wanted(text(use["kind"]), text(use["name"]), mapping(use["variables"])) for use in document.get("uses", ())
+        ),
         storage=text(document["storage"]),
         priority=number(document["priority"]),
         tags=texts(document["tags"]),

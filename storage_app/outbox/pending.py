@@ -4,7 +4,7 @@ A change is acknowledged when its transaction is committed. Of one path there is
 that is being sent, and any number that are parked: later changes replace what waits, and follow what is being sent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -256,8 +256,3 @@ def _action(change: Change) -> str:
 def _not_parked(change: PendingChange) -> StorageError:
     message = "Only a parked change can be tried again; this one waits, or is being sent."
     return StorageError(StorageErrorCode.CONFLICT, message, change.path, {"reason": "not_parked"})
-
-
-def iterate(rows: QuerySet[PendingChange]) -> Iterator[PendingChange]:
-    """With contents, one after the other, so that a batch lies in memory once."""
-    yield from rows.iterator(chunk_size=10)

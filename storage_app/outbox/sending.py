@@ -268,6 +268,8 @@ _OF_THE_STORAGE: Final = frozenset(
         "unsupported",
         "unknown_storage",
         "repository_missing",
+        "no_bucket",
+        "forked",
         "storage_full",
         "io_error",
         "damaged",

@@ -8,9 +8,10 @@ import pytest
 from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND, Scope
+from jobs_app.domain.library import Kind
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.models import AuditEntry, Project
-from jobs_app.services import files, outbox, run_steps
+from jobs_app.services import files, library, outbox, run_steps
 from tests.api.client import Answer, Api
 from tests.factories import make_token
 
@@ -113,6 +114,24 @@ def test_what_cannot_be_attached_is_refused(api: Api, body: dict[str, Any], stat
     run = made(api)
     problem(api.post(f"{RUNS}/{run}/documents", body), status)
     assert api.get(f"{RUNS}/{run}/documents").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "field", ["name", "content_type", "options", "outputs", "uses", "storage", "priority", "tags", "max_retries"]
+)
+def test_nothing_is_changed_to_null(api: Api, field: str) -> None:
+    problem(api.call("PATCH", f"{RUNS}/{made(api)}", {field: None}), 422)
+
+
+def test_a_run_says_which_texts_its_jobs_use_and_each_job_which_content(api: Api) -> None:
+    text = library.write(COMMAND, "alpha", Kind.PROMPTS, "outline", "Outline it.")[0]
+    uses = [{"kind": "prompts", "name": "outline", "variables": {}}]
+    run = made(api, {"path": "docs/a.md"})
+    assert api.call("PATCH", f"{RUNS}/{run}", {"uses": uses}).json()["uses"] == uses
+    problem(api.call("PATCH", f"{RUNS}/{run}", {"uses": [{**uses[0], "name": "none"}]}), 422)
+    assert api.post(f"{RUNS}/{run}/start").status_code == 200
+    assert [(use["name"], use["hash"]) for use in claimed(api)["uses"]] == [("outline", text.hash)]
+    assert api.post(f"{RUNS}/{run}/clone").json()["uses"] == uses
 
 
 def test_a_start_is_whole_at_once_or_goes_on_by_itself(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

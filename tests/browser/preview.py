@@ -19,7 +19,7 @@ from django.utils.safestring import mark_safe
 from jobs_app import urls
 from jobs_app.pages import styleguide
 from jobs_app.pages.styleguide import FILTERS, HOSTILE, LONG
-from tests.browser import preview_jobs
+from tests.browser import preview_jobs, preview_library
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 PROJECT = SimpleNamespace(
@@ -247,6 +247,7 @@ SAMPLES = {
     ),
     "offline": Sample("errors/offline.html", {}, {}),
     **{name: Sample(*sample) for name, sample in preview_jobs.SAMPLES.items()},
+    **{name: Sample(*sample) for name, sample in preview_library.SAMPLES.items()},
 }
 
 

@@ -24,6 +24,7 @@ from jobs_app.pages import (
     overview,
     workers,
 )
+from jobs_app.pages.job_files import FileRow
 from jobs_app.pages.job_log import LogAsked, LogRow
 from jobs_app.pages.pauses import PauseForm
 from jobs_app.pages.styleguide import DOCUMENT, FILTERS, HOSTILE, LONG
@@ -32,6 +33,10 @@ from jobs_app.services.job_actions import Preview
 from jobs_app.services.job_counts import JobCounts
 from jobs_app.services.pauses import Pause
 from tests.browser import numbers_world
+
+JOB_FILES = [
+    FileRow(path, "?", size, None) for path, size in (("out/report.json", 812), (f"{HOSTILE}/{LONG}", 4 * 1024**3))
+]
 
 Sample = tuple[str, dict[str, Any], dict[str, Any]]
 
@@ -243,6 +248,11 @@ SAMPLES: dict[str, Sample] = {
     "job": ("jobs/show.html", _job(FAILED), _job(PENDING, waiting=WAITING, choices=[])),
     "job-running": ("jobs/show.html", _job(RUNNING), _job(COMPLETED)),
     "job-data": ("jobs/show.html", _job(COMPLETED, "data"), _job(replace(PENDING, task_options={}), "data")),
+    "job-files": (
+        "jobs/show.html",
+        _job(COMPLETED, "files", files=JOB_FILES, files_count=12_345, files_size=5_000_000_000, page=PAGE),
+        _job(PENDING, "files", files=[]),
+    ),
     "job-events": (
         "jobs/show.html",
         _job(FAILED, "events", events=EVENTS, page=PAGE),

@@ -1,6 +1,6 @@
 """The outbox loses no change and sends none twice, wherever a process dies and however many there are.
 
-`OUTBOX_SECONDS` makes the runs of several writers longer; `OUTBOX_STRIDE=1` takes every step on GitHub too.
+`OUTBOX_SECONDS` makes the runs of several writers longer; `OUTBOX_STRIDE=1` takes every step everywhere.
 """
 
 import json
@@ -25,10 +25,12 @@ from tests.durability.outbox_until_killed import FILES, name
 from tests.github_double import GitHubDouble
 from tests.github_double.serving import on_a_port
 from tests.storage import github
+from tests.storage.s3 import s3_server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KILLS = 6
-STRIDES = {"local": 1, "github": int(os.environ.get("OUTBOX_STRIDE", "3"))}
+STRIDE = int(os.environ.get("OUTBOX_STRIDE", "3"))
+STRIDES = {"local": 1, "github": STRIDE, "object": STRIDE}
 SECONDS = float(os.environ.get("OUTBOX_SECONDS", "3"))
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
@@ -39,6 +41,10 @@ def storage(kind: str, folder: Path) -> Iterator[tuple[dict[str, Any], GitHubDou
     """Its definition, for a process of its own."""
     if kind == "local":
         yield {"provider": "local", "root_path": str(folder / "files")}, None
+        return
+    if kind == "object":
+        with s3_server() as s3:
+            yield {"provider": "object", **s3.options(s3.new_bucket())}, None
         return
     with github.github(folder, Clock()) as double:
         double.commit({"README.md": b"# Files\n", f"{PROJECT}/same": b"0"}, "The start")
@@ -51,7 +57,7 @@ def _definition(double: GitHubDouble, url: str) -> dict[str, Any]:
     return {"provider": "github", "repository": github.REPOSITORY, "token": double.TOKEN, "api_url": url}
 
 
-@pytest.mark.parametrize("kind", ["local", "github"])
+@pytest.mark.parametrize("kind", STRIDES)
 def test_a_process_that_dies_before_any_step_loses_nothing_and_doubles_nothing(
     kind: str, tmp_path: Path, tally: Tally
 ) -> None:
@@ -69,7 +75,7 @@ def test_a_process_that_dies_before_any_step_loses_nothing_and_doubles_nothing(
     tally(f"kills of an outbox on {kind}, one before each step", len(found) - 1)
 
 
-@pytest.mark.parametrize("kind", ["local", "github"])
+@pytest.mark.parametrize("kind", STRIDES)
 def test_an_outbox_survives_kill_9_at_any_moment(kind: str, tmp_path: Path, tally: Tally) -> None:
     """Killed again and again, while it puts in and while it sends."""
     seed = random.randrange(2**32)

@@ -306,6 +306,19 @@ def test_a_silent_worker_is_called_so(operator: Client, project: Project, clock:
     assert "Silent" in body(operator, "/p/alpha/workers/")
 
 
+def test_a_jobs_files_are_listed_to_be_downloaded(operator: Client, project: Project) -> None:
+    job = job_in(project, JobState.PENDING)
+    address = f"/p/alpha/jobs/{job.id}/?tab=files"
+    assert "No files" in body(operator, address)
+    place = f"/api/v1/projects/alpha/jobs/{job.id}/files/out/50%25%20done.txt"
+    assert operator.put(place, b"three", content_type="text/plain", HTTP_ORIGIN="http://testserver").status_code == 201
+    page = body(operator, address)
+    assert "1 file, 5 B together" in page
+    assert f'href="{place}"' in page
+    assert "out/50% done.txt" in page
+    assert b"".join(operator.get(place)) == b"three"
+
+
 def test_a_pause_needs_a_reason(operator: Client, project: Project) -> None:
     assert operator.post("/p/alpha/pauses/", {"content_type": "pdf"}).status_code == 422
     assert pauses.of(COMMAND, "alpha") == []

@@ -12,11 +12,12 @@ from jobs_app.domain.access import COMMAND, Role
 from jobs_app.domain.document import DocumentState
 from jobs_app.domain.job import Job
 from jobs_app.domain.job_transitions import Failure
+from jobs_app.domain.library import Kind
 from jobs_app.domain.new_run import NewRun
 from jobs_app.models import Project
-from jobs_app.services import artifacts, claims, documents, files, jobs, runs
+from jobs_app.services import artifacts, claims, documents, files, jobs, library, runs
 from jobs_app.services.artifacts import NewArtifact
-from tests.factories import claim_job, make_person
+from tests.factories import claim_job, make_job, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_storage")]
 HOSTILE = "<script>alert(1)</script>"
@@ -66,6 +67,13 @@ def test_an_empty_list_teaches_and_a_form_makes_the_first(operator: Client, proj
     assert (view.run.options, list(view.run.outputs)) == ({"depth": 3}, ["a", "b"])
     for page in ("/p/alpha/runs/", f"/p/alpha/runs/{view.run.id}/"):
         assert HOSTILE not in body(operator, page)
+    unknown = operator.post("/p/alpha/runs/new/", {**form, "uses": "prompts/none, nonsense"})
+    assert unknown.status_code == 422
+    assert "There is no prompt &#x27;none&#x27; here" in unknown.content.decode()
+    library.write(COMMAND, "alpha", Kind.PROMPTS, "outline", "Outline it.")
+    said(operator, "/p/alpha/runs/new/", **form, uses="prompts/outline")
+    used = runs.find(COMMAND, "alpha").items[0].run.id
+    assert 'href="/p/alpha/library/prompts/outline/"' in body(operator, f"/p/alpha/runs/{used}/")
     wrong = operator.post("/p/alpha/runs/new/", {**form, "options": "{'no': 1}"})
     assert (wrong.status_code, b"This is no JSON" in wrong.content) == (422, True)
 
@@ -94,8 +102,13 @@ def test_a_run_is_started_cancelled_cloned_and_deleted(operator: Client, project
     assert said(operator, act, action="cancel") == ["The run was cancelled."]
     assert said(operator, act, action="clone") == ["This is the clone."]
     assert said(operator, act, action="delete") == ["The run was deleted."]
-    gone = body(operator, f"/p/alpha/runs/{run}/", 404)
-    assert "The run &#x27;Outlines&#x27; was deleted on" in gone
+    gone = body(operator, f"/p/alpha/runs/{run}/", 410)
+    assert "<h1>Outlines</h1>" in gone
+    assert "This run was deleted" in gone
+    assert f'href="/p/alpha/jobs/?q=run:{run}"' in gone
+    assert ">a.md<" in body(operator, f"/p/alpha/jobs/?q=run:{run}")
+    assert "This run was deleted" in body(operator, f"/p/alpha/runs/{run}/documents/any/", 410)
+    body(operator, f"/p/alpha/runs/{'x' * 36}/", 404)
     (clone,) = runs.find(COMMAND, "alpha").items
     assert run in body(operator, f"/p/alpha/runs/{clone.run.id}/")
 
@@ -142,7 +155,26 @@ def test_a_document_says_what_it_is_and_what_changed(operator: Client, project: 
     jobs.delete(COMMAND, "alpha", document.job_id or "")
     assert "deleted" in body(operator, place)
     assert said(operator, f"{place}detach/") == ["The document was taken out. Its file stays."]
-    assert "was deleted on" in body(operator, place, 404)
+    gone = body(operator, place, 410)
+    assert "This document was deleted" in gone
+    assert f'href="/p/alpha/runs/{run}/"' in gone
+
+
+def test_a_link_to_a_job_that_was_deleted_says_so_and_leads_to_the_trash_as_long_as_it_lies_there(
+    operator: Client, project: Project
+) -> None:
+    job = make_job(project, name=HOSTILE)
+    place = f"/p/alpha/jobs/{job.id}/"
+    jobs.delete(COMMAND, "alpha", job.id)
+    gone = body(operator, place, 410)
+    assert "This job was deleted" in gone
+    assert HOSTILE not in gone
+    assert "from which it can come back" in gone
+    jobs.restore(COMMAND, "alpha", job.id)
+    assert operator.get(place).status_code == 200
+    jobs.delete(COMMAND, "alpha", job.id)
+    jobs.erase(COMMAND, "alpha", job.id)
+    assert "from which it can come back" not in body(operator, place, 410)
 
 
 def test_two_attempts_are_compared(operator: Client, project: Project) -> None:

@@ -4,17 +4,22 @@
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import httpx
 import pytest
 
 from tests.project.servers import ROOT, Server
+from tests.storage.s3_keys import KEYS
+from tests.storage.s3_process import s3_process
 
 MEGABYTES = int(os.environ.get("LARGE_FILE_MB", "160"))
 PIECE = os.urandom(1024 * 1024)
@@ -35,9 +40,13 @@ pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="memory is re
 class Product(Server):
     """The product itself, with a project and a token."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, storages: dict[str, Any]) -> None:
         data.mkdir()
-        environ = {"DJANGO_SETTINGS_MODULE": "project.settings", "HOLDFAST_DATA_DIR": str(data)}
+        environ = {
+            "DJANGO_SETTINGS_MODULE": "project.settings",
+            "HOLDFAST_DATA_DIR": str(data),
+            "HOLDFAST_STORAGES": json.dumps(storages),
+        }
         made = subprocess.run(
             [sys.executable, "-c", PREPARE], cwd=ROOT, env={**os.environ, **environ}, capture_output=True, check=True
         )
@@ -55,15 +64,36 @@ class Product(Server):
         return sum(_resident(pid) for pid in _family(self.process.pid))
 
 
+@pytest.fixture(params=["default", "bucket"])
+def storage(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The folder that everybody has, or a bucket on a server of its own; with what the settings say of it."""
+    if request.param == "default":
+        yield "default", {}
+        return
+    with s3_process() as address:
+        amazon: Any = boto3.client(
+            "s3",
+            endpoint_url=address,
+            region_name=KEYS["region"],
+            aws_access_key_id=KEYS["access_key"],
+            aws_secret_access_key=KEYS["secret_key"],
+        )
+        amazon.create_bucket(Bucket="large")
+        amazon.close()
+        yield "bucket", {"bucket": {"provider": "object", "bucket": "large", "endpoint": address, **KEYS}}
+
+
 @pytest.fixture
-def product(tmp_path: Path) -> Iterator[Product]:
-    product = Product(tmp_path / "data")
+def product(tmp_path: Path, storage: tuple[str, dict[str, Any]]) -> Iterator[Product]:
+    product = Product(tmp_path / "data", storage[1])
     yield product
     product.end()
 
 
-def test_a_large_file_goes_in_and_out_in_flat_memory_and_is_resumed(product: Product) -> None:
-    address = f"{product.url}/api/v1/projects/alpha/storages/default/files/large.bin"
+def test_a_large_file_goes_in_and_out_in_flat_memory_and_is_resumed(
+    product: Product, storage: tuple[str, dict[str, Any]]
+) -> None:
+    address = f"{product.url}/api/v1/projects/alpha/storages/{storage[0]}/files/large.bin"
     with httpx.Client(headers=product.headers, timeout=300) as client:
         client.put(f"{address}.small", content=b"x").raise_for_status()
         client.get(f"{address}.small").raise_for_status()

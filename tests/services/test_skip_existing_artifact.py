@@ -1,6 +1,7 @@
 """A run does each piece of work once: what artifacts serve is skipped, and the run says for every document why."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,15 @@ from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.document import DocumentState, Why
+from jobs_app.domain.library import Kind, Wanted
+from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_run import NewRun
 from jobs_app.domain.run import RunState
+from jobs_app.errors import InvalidError
 from jobs_app.models import Project
-from jobs_app.services import artifacts, claims, documents, files, runs
+from jobs_app.services import artifacts, claims, documents, files, jobs, library, run_steps, runs
 from jobs_app.services.artifacts import NewArtifact
+from jobs_app.services.jobs import JobFilter
 from storage_app import file_storages
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("memory_store", "storages")]
@@ -103,6 +108,50 @@ def test_one_changed_option_is_other_work(project: Project, options: dict[str, A
     started(project, options={"lang": "de"} if "lang" in options else {"n": 1})
     assert work(project) == 1
     assert plans(project, started(project, options=options)) == {"docs/a.md": (DocumentState.PENDING, Why.NEW)}
+
+
+def test_what_was_made_while_the_file_changed_serves_for_neither_content(project: Project) -> None:
+    put(project, "docs/a.md", "A")
+    started(project)
+    put(project, "docs/a.md", "changed while the job waited")
+    assert work(project) == 1
+    assert [each.source for each in artifacts.find(COMMAND, project.slug).items] == [None]
+    assert plans(project, started(project)) == {"docs/a.md": (DocumentState.PENDING, Why.NEW)}
+    put(project, "docs/a.md", "A")
+    assert plans(project, started(project)) == {"docs/a.md": (DocumentState.PENDING, Why.NEW)}
+
+
+def test_an_edited_prompt_is_other_work_and_each_job_has_the_content_it_was_made_with(project: Project) -> None:
+    put(project, "docs/a.md", "A")
+    uses = [Wanted("prompts", "outline")]
+    texts = ["Outline it.", "Outline it well."]
+    hashes = []
+    for text, plan in zip(texts, (DocumentState.PENDING, DocumentState.PENDING), strict=True):
+        hashes.append(library.write(COMMAND, project.slug, Kind.PROMPTS, "outline", text)[0].hash)
+        assert plans(project, started(project, uses=uses)) == {"docs/a.md": (plan, Why.NEW)}
+        assert work(project) == 1
+        assert plans(project, started(project, uses=uses)) == {"docs/a.md": (DocumentState.SKIPPED, Why.SERVED)}
+    made = jobs.find(COMMAND, project.slug, JobFilter(), "created_at").jobs
+    assert [[use.hash for use in job.uses] for job in made] == [[each] for each in hashes]
+    library.write(COMMAND, project.slug, Kind.PROMPTS, "outline", texts[0])
+    assert plans(project, started(project, uses=uses)) == {"docs/a.md": (DocumentState.SKIPPED, Why.SERVED)}
+    assert plans(project, started(project)) == {"docs/a.md": (DocumentState.PENDING, Why.NEW)}
+
+
+def test_a_text_that_is_not_there_is_refused_and_one_that_goes_meanwhile_refuses_the_documents(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(project, "docs/a.md", "A")
+    uses = [Wanted("prompts", "outline")]
+    with pytest.raises(InvalidError, match=r"there is no prompt 'outline' here"):
+        make_run(project, uses=uses)
+    library.write(COMMAND, project.slug, Kind.PROMPTS, "outline", "Outline it.")
+    monkeypatch.setattr(runs, "AT_ONCE", timedelta())  # the task goes on with it
+    late = started(project, uses=uses)
+    library.delete(COMMAND, project.slug, Kind.PROMPTS, "outline")
+    run_steps.run(Deadline(timedelta(minutes=1)))
+    assert plans(project, late) == {"docs/a.md": (DocumentState.REFUSED, Why.TEXT_UNUSABLE)}
+    assert runs.get(COMMAND, project.slug, late).state is RunState.FAILED
 
 
 def test_force_runs_all(project: Project) -> None:

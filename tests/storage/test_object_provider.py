@@ -383,6 +383,20 @@ class TestWhatIsWrongOutside:
     def test_what_an_error_means(self, error: Exception, code: StorageErrorCode) -> None:
         assert faults.translated(error, "a").code is code
 
+    @pytest.mark.parametrize(
+        "error",
+        [
+            exceptions.UnauthenticatedError("status code: 401 "),
+            exceptions.PermissionDeniedError("status code: 403: <Code>SignatureDoesNotMatch</Code>"),
+            exceptions.GenericError("status code: 400: <Code>ExpiredToken</Code>"),
+        ],
+    )
+    def test_keys_that_are_not_taken_are_nothing_that_a_file_is_to_blame_for(self, error: Exception) -> None:
+        meant = faults.translated(error, "a")
+        assert (meant.code, meant.reason) == (StorageErrorCode.PERMISSION_DENIED, "bad_credentials")
+        refused_file = faults.translated(exceptions.PermissionDeniedError("<Code>AccessDenied</Code>"), "a")
+        assert refused_file.reason is None
+
 
 class TestSizesAndKills:
     async def test_memory_stays_flat_whatever_the_size(self, s3: S3, files: str) -> None:

@@ -1,5 +1,6 @@
 """Deferred changes: durable, seen at once, sent as one commit, parked where they cannot be."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,15 +17,21 @@ from storage_app.providers import FileDelete, FileWrite, StorageError, StorageEr
 from tests.conftest import Clock
 from tests.storage import outbox_places
 from tests.storage.outbox_places import ALIAS, NAMES, PROJECT, Place, Trouble
+from tests.storage.s3 import S3
 
 pytestmark = pytest.mark.django_db
 
 RESET = "2026-01-31T12:00:00Z"
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[*NAMES, "object"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, settings: Settings) -> Iterator[Place]:
-    with outbox_places.known_kinds(), outbox_places.place(request.param, tmp_path) as place:
+    with outbox_places.known_kinds(), contextlib.ExitStack() as stack:
+        if request.param == "object":
+            s3: S3 = request.getfixturevalue("s3")
+            place = Place({"provider": "object", **s3.options(s3.new_bucket())})
+        else:
+            place = stack.enter_context(outbox_places.place(request.param, tmp_path))
         settings.FILE_STORAGES = {ALIAS: place.definition}
         yield place
         file_storages.close()

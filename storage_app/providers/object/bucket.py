@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 MOST_PARTS: Final = 9_000  # S3 allows 10,000
 PART: Final = 5 * 1024 * 1024  # the least that S3 takes
-PARTS_AT_ONCE: Final = 4  # all of them lie in memory
+PARTS_AT_ONCE: Final = 3  # all of them lie in memory
 SLOWEST: Final = 256 * 1024  # bytes a second: while a large piece goes out the server is silent
 MOST_KNOWN: Final = 10_000
 

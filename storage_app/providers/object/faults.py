@@ -14,6 +14,8 @@ RAISED: Final = (exceptions.BaseError, FileNotFoundError, NotImplementedError, O
 
 def translated(error: Exception, path: str | None) -> StorageError:
     """The error of a storage that this one means."""
+    if _BAD_KEYS.search(str(error)):
+        return bad_credentials(path)
     match error:
         case FileNotFoundError():
             return no_bucket() if _NO_BUCKET.search(str(error)) or path is None else errors.not_found(path)
@@ -24,7 +26,7 @@ def translated(error: Exception, path: str | None) -> StorageError:
         case exceptions.PermissionDeniedError():
             return _fault(StorageErrorCode.PERMISSION_DENIED, "The object store does not allow that.", path)
         case exceptions.UnauthenticatedError():
-            return _fault(StorageErrorCode.PERMISSION_DENIED, "The object store does not know these keys.", path)
+            return bad_credentials(path)
         case exceptions.InvalidPathError():
             return _fault(
                 StorageErrorCode.INTERNAL_ERROR,
@@ -48,6 +50,12 @@ def no_bucket() -> StorageError:
     return _fault(StorageErrorCode.INTERNAL_ERROR, "There is no such bucket.", None, "no_bucket")
 
 
+def bad_credentials(path: str | None) -> StorageError:
+    """No file is to blame: nothing is taken with these keys."""
+    message = "The object store does not know these keys."
+    return _fault(StorageErrorCode.PERMISSION_DENIED, message, path, "bad_credentials")
+
+
 def forked() -> StorageError:
     message = "An object store cannot be used in a process that was forked from one that uses it."
     return _fault(StorageErrorCode.INTERNAL_ERROR, message, None, "forked")
@@ -56,7 +64,7 @@ def forked() -> StorageError:
 def unusable_options() -> StorageError:
     """Said before anything is asked, such as of a service account's key that is no JSON."""
     message = "The client of the object store takes neither these keys nor those of the machine."
-    return _fault(StorageErrorCode.PERMISSION_DENIED, message, None)
+    return _fault(StorageErrorCode.PERMISSION_DENIED, message, None, "bad_credentials")
 
 
 def _by_status(text: str, path: str | None) -> StorageError:
@@ -81,3 +89,8 @@ def _fault(code: StorageErrorCode, message: str, path: str | None, reason: str |
 
 _STATUS: Final = re.compile(r"status code: ([0-9]{3})")
 _NO_BUCKET: Final = re.compile("<Code>(?:NoSuchBucket|ContainerNotFound)")
+# Said with 400 or 403, as any other refusal.
+_BAD_KEYS: Final = re.compile(
+    "<Code>(?:InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|TokenRefreshRequired"
+    "|AuthenticationFailed)"
+)
