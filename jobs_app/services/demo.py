@@ -14,7 +14,19 @@ from jobs_app.domain.job_transitions import Failure
 from jobs_app.domain.new_job import NewJob
 from jobs_app.errors import ConflictError
 from jobs_app.models import Membership, Project, Token
-from jobs_app.services import access, claims, job_counts, jobs, logs, members, pauses, projects, tokens, workers
+from jobs_app.services import (
+    access,
+    claims,
+    demo_content,
+    job_counts,
+    jobs,
+    logs,
+    members,
+    pauses,
+    projects,
+    tokens,
+    workers,
+)
 from jobs_app.services import demo_material as material
 from jobs_app.services.claims import ClaimRequest
 from jobs_app.services.demo_fleet import LIVE, Crew, Fleet, Pace
@@ -44,6 +56,7 @@ def seed(past: timedelta = PAST) -> Project:
     if not counts.total and not counts.trashed:
         _work_through(past)
         _add_what_is_rare()
+        demo_content.fill(crew(), SLUG)
     return project
 
 

@@ -47,17 +47,21 @@ class Tallies:
         place: tuple[str, str],
         counter: int,
         wanted: Sequence[Scored],
-        count: Callable[[Sequence[Scored]], Statistics],
+        totals: Callable[[], tuple[int, int]],
+        frequency: Callable[[Scored], int],
     ) -> Statistics:
-        """`counter` is the collection's change counter, read before; `count` looks up what is not known."""
+        """`counter` is the collection's change counter, read before. The others look up what is not known: the texts
+        with their tokens in all, and in how many texts a term is.
+        """
         with self._lock:
             known = self._known.get(place)
         statistics = known[1] if known is not None and known[0] == counter else None
         missing = [term for term in wanted if statistics is None or term not in statistics.frequencies]
         if statistics is None or missing:
-            counted = count(missing)
+            texts, length = totals() if statistics is None else (statistics.texts, statistics.tokens)
             kept = {} if statistics is None or len(statistics.frequencies) > _MOST_KEPT else statistics.frequencies
-            statistics = Statistics(counted.texts, counted.tokens, {**kept, **counted.frequencies})
+            found = {term: frequency(term) for term in missing}
+            statistics = Statistics(texts, length, {**kept, **found})
             with self._lock:
                 if len(self._known) > _MOST_KEPT:
                     self._known.clear()

@@ -28,7 +28,7 @@ def highlights(search: Search | None, text: str) -> list[Span]:
     """What to mark, in order; spans that touch or overlap are one."""
     asked = list(wanted(search))
     phrases = [phrase for phrase in asked if isinstance(phrase, Phrase)]
-    streams = [tokens.tokenize(text), tokens.uncut(text)] if phrases else []
+    streams = tokens.streams(text) if phrases else []
     found = [span for phrase in phrases for stream in streams for span in _phrases(phrase, stream)]
     needles = {one.needle for one in asked if isinstance(one, Substring)}
     return _merged([*found, *(span for needle in sorted(needles) for span in _needles(needle, text))])

@@ -7,10 +7,10 @@ that is indexed twice because of its humps counts once.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
-from storage_app.search.query import Phrase, Search, wanted
+from storage_app.search.query import Every, Phrase, Search, Some, wanted
 from storage_app.search.tokens import BARRIER, spelled
 
 T = TypeVar("T")
@@ -62,6 +62,20 @@ def scored(search: Search | None) -> tuple[Scored, ...]:
         for place, token in enumerate(form)
     ]
     return tuple(dict.fromkeys(found))
+
+
+def at_most(search: Search | None, statistics: Statistics) -> int:
+    """No more texts than this can match, by what is known of the tokens."""
+    if isinstance(search, Phrase):
+        return sum(
+            min(statistics.frequencies.get(term, statistics.texts) for term in scored(replace(search, forms=(form,))))
+            for form in search.forms
+        )
+    if isinstance(search, Every):
+        return min(at_most(part, statistics) for part in search.parts)
+    if isinstance(search, Some):
+        return sum(at_most(part, statistics) for part in search.parts)
+    return statistics.texts
 
 
 def rank(hits: Iterable[Hit[T]], terms: Sequence[Scored], statistics: Statistics) -> list[Ranked[T]]:

@@ -51,11 +51,18 @@ def uncut(text: str) -> list[Token]:
     return list(_tokens(_Normal.of(text), cut=False))
 
 
+def streams(text: str) -> list[list[Token]]:
+    """What a phrase may stand in: the tokens cut at their humps, and uncut where that differs."""
+    normal = _Normal.of(text)
+    cut = list(_tokens(normal, cut=True))
+    return [cut, list(_tokens(normal, cut=False))] if _has_capitals(normal) else [cut]
+
+
 def forms(text: str) -> tuple[tuple[str, ...], ...]:
     """The phrases by which a text can be asked for: cut, and uncut where that differs; none if it has no token."""
     normal = _Normal.of(text)
     cut = tuple(token.text for token in _tokens(normal, cut=True))
-    if normal.text.lower() == normal.text:  # without capitals there are no humps
+    if not _has_capitals(normal):
         return (cut,) if cut else ()
     whole = tuple(token.text for token in _tokens(normal, cut=False))
     return tuple(dict.fromkeys(form for form in (cut, whole) if form))
@@ -109,6 +116,11 @@ class _Normal:
         return self.offsets[first], self.offsets[last]
 
 
+def _has_capitals(normal: _Normal) -> bool:
+    """Without any there are no humps."""
+    return normal.text.lower() != normal.text
+
+
 def _normalised(text: str) -> _Normal:
     pieces: list[str] = []
     places, offsets, place = array("L"), array("L"), 0
@@ -146,8 +158,16 @@ def _joins(character: str) -> bool:
 
 def _tokens(normal: _Normal, *, cut: bool) -> Iterator[Token]:
     for run in _RUN.finditer(normal.text):
+        if _is_plain(run[0]):
+            yield Token(run[0], *normal.span(*run.span()))
+            continue
         for start, end in _parts(run[0], cut=cut):
             yield from _shown(normal, run.start() + start, run.start() + end)
+
+
+def _is_plain(run: str) -> bool:
+    """The usual word: small Latin letters alone, which nothing cuts and nothing folds."""
+    return run.isascii() and run.islower() and run.isalpha() and len(run) <= LONGEST_TOKEN
 
 
 def _shown(normal: _Normal, start: int, end: int) -> Iterator[Token]:

@@ -44,6 +44,8 @@ def pages(settings: Settings, project: Project, memory_store: RecordStore) -> li
         done = claim_job(project)
         claims.fail(COMMAND, "alpha", done.job.id, done.lease_token, Failure(HOSTILE + "a" * number, retryable=False))
     claim_job(project)
+    gone = runs.create(COMMAND, "alpha", NewRun(name=HOSTILE)).run.id
+    runs.delete(COMMAND, "alpha", gone)
     place = f"/p/alpha/runs/{full}/"
     document = f"{place}documents/{document_id}/"
     return [
@@ -54,6 +56,7 @@ def pages(settings: Settings, project: Project, memory_store: RecordStore) -> li
         f"{place}?state=failed&q=docs",
         document,
         f"{document}compare/",
+        f"/p/alpha/runs/{gone}/",
     ]
 
 
@@ -62,6 +65,7 @@ def test_no_page_has_a_violation_or_is_wider_than_the_window(
     visit: Visitor, pages: list[str], theme: str, width: int
 ) -> None:
     opened = visit("/p/alpha/runs/", theme=theme, width=width, **MEASURED)
+    opened.expected.append("410 (Gone)")
     found = {}
     for number, path in enumerate(pages):
         opened.page.goto(path)

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.conftest import Visitor
@@ -212,3 +212,16 @@ def test_typing_in_a_filter_changes_the_address_and_not_the_page(visit: Visitor)
     expect(page).to_have_url(re.compile(r"\?q=actor%3Aada&status=failed$"))
     assert page.evaluate("window.still") is True
     expect(page.get_by_role("searchbox", name="Search")).to_be_focused()
+
+
+def test_a_form_that_is_sent_before_the_modules_are_here_still_asks(visit: Visitor) -> None:
+    page = visit("/projects/").page
+    held: list[Route] = []
+    page.route("**/main*.js", lambda route: held.append(route))
+    page.goto("/styleguide/", wait_until="commit")
+    button = page.get_by_role("button", name="Ask first")
+    button.click(no_wait_after=True)
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("dialog", name="Delete 12 jobs?")).to_be_visible()
+    assert held

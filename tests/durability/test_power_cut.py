@@ -9,7 +9,8 @@ import pytest
 from storage_app.records.errors import DamagedError, QuarantinedError, RecordNotFoundError
 from storage_app.records.file import recovery
 from storage_app.records.file.store import FileRecordStore
-from storage_app.records.operations import Durability, Record
+from storage_app.records.file.writing import AT_ONCE
+from storage_app.records.operations import Durability, Insert, Record
 from tests.durability.conftest import Tally
 from tests.durability.layers import ForgetfulLayer, PowerCut
 from tests.durability.stores import PROJECT, assert_sound, opened, seeded
@@ -33,7 +34,7 @@ class Witness:
 
     def act(self, store: FileRecordStore) -> None:
         """One write, noted before and after."""
-        choice = self._dice.randrange(8)
+        choice = self._dice.randrange(9)
         known = [id for id, states in self._states.items() if states[-1] is not None]
         if choice <= 1 or not known:
             self._insert(store)
@@ -45,6 +46,8 @@ class Witness:
             self._append(store, self._dice.choice(known))
         elif choice == 5:
             self._numbers(store)
+        elif choice == 6:
+            self._insert_many(store)
         else:
             self._update(store, self._dice.choice(known))
 
@@ -77,6 +80,14 @@ class Witness:
         text = "x" * self._dice.randrange(2000)
         store.insert(PROJECT, "jobs", {"status": "pending", "state": "new", "text": text}, id=id)
         self._states[id] = [(1, "new")]
+
+    def _insert_many(self, store: FileRecordStore) -> None:
+        """So many that their files follow."""
+        ids = [store.new_id("jobs") for _ in range(AT_ONCE + 1)]
+        self._states |= {id: [None, (1, "new")] for id in ids}
+        document = {"status": "later", "state": "new", "text": "x" * self._dice.randrange(200)}
+        store.apply(PROJECT, [Insert("jobs", document, id) for id in ids])
+        self._states |= {id: [(1, "new")] for id in ids}
 
     def _update(self, store: FileRecordStore, id: str) -> None:
         durable = self._dice.random() < 0.7

@@ -1,5 +1,6 @@
 """The pages of files and storages without a browser: what they show, what they refuse, what a form changes."""
 
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -387,7 +388,33 @@ class TestParts:
         assert sum(line.kind == "gap" for line in diff.lines) == 2
         assert document_diff.between(old, old).same
 
+    def test_a_diff_is_as_short_as_can_be_and_gives_both_texts_back(self) -> None:
+        chance = random.Random(6)
+        for _ in range(300):
+            old, new = (chance.choices("abc", k=chance.randrange(12)) for _ in range(2))
+            diff = document_diff.between("\n".join(old), "\n".join(new))
+            kept = _longest_common(old, new)
+            assert (diff.removed, diff.added) == (len(old) - kept, len(new) - kept), (old, new)
+
+    def test_texts_of_many_equal_lines_are_compared_in_a_bounded_time(self) -> None:
+        chance = random.Random(7)
+        old, new = (["start", *chance.choices("ab", k=2990), "end"] for _ in range(2))
+        lines = document_diff.between("\n".join(old), "\n".join(new)).lines
+        assert [line.text for line in lines if line.old] == old
+        assert [line.text for line in lines if line.new] == new
+        changed = [*old[:1500], "changed", *old[1501:]]
+        assert document_diff.between("\n".join(old), "\n".join(changed)).added == 1
+
     def test_texts_too_long_to_compare_are_not(self) -> None:
         long = "\n" * 3001
         assert document_diff.between(long, long + "x").too_long
         assert document_diff.between(long, long).same
+
+
+def _longest_common(old: list[str], new: list[str]) -> int:
+    row = [0] * (len(new) + 1)
+    for line in old:
+        above, row = row, [0]
+        for at, other in enumerate(new):
+            row.append(above[at] + 1 if line == other else max(above[at + 1], row[at]))
+    return row[-1]

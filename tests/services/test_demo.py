@@ -10,14 +10,32 @@ from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.job_states import JobState
+from jobs_app.domain.library import Kind
+from jobs_app.domain.segment import Tier
 from jobs_app.domain.waiting import WaitingCode
 from jobs_app.errors import ConflictError, NotFoundError
 from jobs_app.models import Membership, Token
-from jobs_app.services import demo, events, job_counts, jobs, logs, pauses, projects, waiting, workers
+from jobs_app.services import (
+    demo,
+    events,
+    files,
+    free_records,
+    job_counts,
+    jobs,
+    library,
+    logs,
+    pauses,
+    projects,
+    runs,
+    segments,
+    waiting,
+    workers,
+)
 from jobs_app.services.demo import SLUG
 from jobs_app.services.demo_fleet import Fleet
 from jobs_app.services.jobs import JobFilter
 from jobs_app.services.logs import LogFilter
+from jobs_app.services.segments import SegmentFilter
 from storage_app.records import configured
 from tests.conftest import Clock
 
@@ -28,7 +46,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def lasting(settings: Settings, tmp_path: Path) -> Iterator[None]:
     """A record store that the sample data can open a second time, with a clock of its own."""
-    settings.RECORD_STORE = {"backend": "file", "options": {"file": {"root": tmp_path}}}
+    settings.RECORD_STORE = {"backend": "file", "options": {"file": {"root": tmp_path / "records"}}}
+    settings.FILE_STORAGES = {"default": {"provider": "local", "root_path": str(tmp_path / "files")}}
     with configured.using(configured.open_backend("file")) as store:
         yield
         store.close()
@@ -48,6 +67,23 @@ def test_there_are_jobs_in_every_state_and_nothing_is_made_twice(seeded: None) -
     demo.seed(PAST)
     assert job_counts.of(COMMAND, SLUG) == counts
     assert (Membership.objects.count(), Token.objects.count()) == (people, programs)
+
+
+def test_there_is_something_on_every_other_page_too(seeded: None) -> None:
+    drawn = {run.run.name: run for run in runs.find(COMMAND, SLUG).items}
+    nightly = drawn["Wiki, nightly"]
+    assert nightly.tally.documents == 24
+    assert jobs.find(COMMAND, SLUG, JobFilter(run_id=nightly.run.id)).jobs
+    assert {each.name for each in library.listed(COMMAND, SLUG, Kind.PROMPTS)} == {"summarise", "extract-links"}
+    assert {each.tier for each in segments.find(COMMAND, SLUG, SegmentFilter()).segments} == set(Tier)
+    assert [each.name for each in free_records.collections(COMMAND, SLUG)] == ["customers", "tasks"]
+
+
+def test_files_stay_on_this_machine(lasting: None, settings: Settings) -> None:
+    settings.FILE_STORAGES = {"default": {"provider": "memory"}}
+    demo.seed(PAST)
+    assert files.listed(COMMAND, SLUG, "default") == []
+    assert runs.find(COMMAND, SLUG).items == []
 
 
 def test_the_past_lies_in_the_past_and_is_in_order(seeded: None) -> None:

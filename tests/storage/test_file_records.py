@@ -5,6 +5,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from storage_app.records import query
 from storage_app.records.base import Select
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
 from storage_app.records.errors import LockTimeoutError
-from storage_app.records.file import names, selecting
+from storage_app.records.file import names, project, selecting
+from storage_app.records.file.journal import SEGMENTS
 from storage_app.records.file.layer import FileLayer
 from storage_app.records.file.locks import ProjectLock
+from storage_app.records.file.project import Project
 from storage_app.records.file.store import FileRecordStore
 from storage_app.records.operations import Durability
 
@@ -213,6 +216,76 @@ def test_a_wait_for_the_lock_that_was_given_up_leaves_it_to_others(tmp_path: Pat
     hasty.release()
     for lock in (holder, patient, hasty):
         lock.close()
+
+
+class _SlowDisk(FileLayer):
+    """A sync of all takes an hour, by the clock that it moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hours = 0
+        monotonic = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 3600 * self.hours)
+
+    def sync_everything(self, path: str) -> bool:
+        self.hours += 1
+        return super().sync_everything(path)
+
+
+@pytest.fixture
+def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileRecordStore]:
+    """Every segment of the journal of p is full, and nobody settles it."""
+    store = FileRecordStore([NOTES], root=tmp_path / "records", journal_bytes=20_000, layer=_SlowDisk(monkeypatch))
+    with store:
+        store._settler.stop()
+        for _ in range(SEGMENTS):
+            store.insert_many("p", "notes", [{"text": "x" * 200}] * 100)
+        assert files(tmp_path) == []
+        yield store
+
+
+def test_who_finds_the_journal_full_settles_it_however_long_that_takes(full: FileRecordStore, tmp_path: Path) -> None:
+    for _ in range(3 * SEGMENTS):
+        full.insert_many("p", "notes", [{"text": "x" * 200}] * 100)
+    assert full.count("p", "notes") == 1600
+    assert len(files(tmp_path)) >= 1200
+    assert full.check().problems == []
+
+
+def test_a_project_goes_though_its_journal_is_full(full: FileRecordStore, tmp_path: Path) -> None:
+    assert full.delete_project("p") == 400
+    assert full.count("p", "notes") == 0
+    assert files(tmp_path) == []
+
+
+def test_a_file_is_set_aside_though_the_journal_is_full(full: FileRecordStore, tmp_path: Path) -> None:
+    folder = tmp_path / "records/p/notes"
+    folder.mkdir()
+    (folder / "1000.json").write_text("{")
+    assert [problem.kind for problem in full.repair("p").problems] == ["unreadable"]
+    assert len(full.quarantined("p")) == 1
+    assert full.check().problems == []
+
+
+def test_who_never_finds_room_in_the_journal_is_told_that_others_were_quicker(
+    full: FileRecordStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as others_fill_it:
+        others_fill_it.setattr(Project, "settle", lambda project: True)
+        with pytest.raises(LockTimeoutError):
+            full.insert("p", "notes", {"text": "x"})
+    assert full.count("p", "notes") == 400
+    assert full.insert("p", "notes", {"text": "x"}).id == 401
+
+
+def test_who_writes_many_writes_their_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "_MANY_WAITING", 150)
+    with FileRecordStore([NOTES], root=tmp_path / "records") as store:
+        store._settler.stop()
+        for _ in range(10):
+            store.insert_many("p", "notes", [{}] * 100)
+        assert len(files(tmp_path)) >= 800
+        assert store.check().problems == []
+    assert len(files(tmp_path)) == 1000
 
 
 def test_a_busy_writer_finds_files_made_beforehand_and_leaves_none(store: FileRecordStore, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from storage_app.search.fts5 import Fts5
 from storage_app.search.nodes import Term
 from storage_app.search.postgresql import PostgreSql, vector
 from storage_app.search.query import narrows
-from storage_app.search.ranking import Hit, Scored, Statistics
+from storage_app.search.ranking import Hit, Scored, at_most
 from storage_app.search.sql import Sql, condition
 
 TABLE: Final = "storage_app_recordwords"
@@ -102,10 +102,15 @@ def update(transaction: Transaction, layout: Layout, project: str, pairs: Sequen
 
 def find(database: Database, layout: Layout, project: str, asked: WordSelect, tallies: Tallies) -> Hits:
     counter = counting.changes(database, layout.name, project, "")
+    scope = (project, layout.name)
     statistics = tallies.get(
-        (project, layout.name), counter, asked.scored, lambda terms: _statistics(database, layout, project, terms)
+        scope,
+        counter,
+        asked.scored,
+        lambda: _totals(database, scope),
+        lambda term: _frequency(database, scope, term),
     )
-    request = _Request(database.dialect, layout, project, asked)
+    request = _Request(database.dialect, layout, project, asked, at_most(asked.search, statistics))
     rows = list(request.hits(lambda sql, parameters: database.read(sql, parameters), asked.most + 1))
     hits = [Hit(id, words, newest) for id, newest, words in rows[: asked.most]]
     return Hits(hits, len(rows) > asked.most, statistics)
@@ -149,6 +154,7 @@ def remove_orphans(transaction: Transaction, layout: Layout, project: str) -> No
 
 _ROWS: Final = 200
 _CHUNK: Final = 2000
+_FEW: Final = 5000  # SQLite looks these up one by one as quickly as it walks over 100,000
 _COLUMNS: Final = ("project", "collection", "record", "newest", "length", "form", "scope", "tokens", "folded")
 _TYPES: Final = ("text", "text", "text", "bigint", "integer", "smallint", "text", "text", "text")
 _UNTOLD: Final = object()
@@ -157,8 +163,9 @@ _UNTOLD: Final = object()
 class _Request:
     """One search as statements."""
 
-    def __init__(self, dialect: Dialect, layout: Layout, project: str, asked: WordSelect) -> None:
+    def __init__(self, dialect: Dialect, layout: Layout, project: str, asked: WordSelect, expected: int) -> None:
         self.dialect, self.layout, self.project, self.asked = dialect, layout, project, asked
+        self.few = expected <= _FEW
         self._judged = {term: judged(layout, dialect, node) for term, node in asked.meanings.items()}
         self.search, exact = bounded(asked.search, lambda part: self._judged[part.term] is not None)
         conditions = [judged(layout, dialect, node) for node in asked.where]
@@ -189,9 +196,7 @@ class _Request:
 
     def _statement(self, limit: int, start: int) -> tuple[str, list[Any]]:
         found = condition(self.search, self._engine(), self._filter)
-        # Without statistics PostgreSQL would rather go over all texts of the project than to the words.
-        aside = " || ''" if self.dialect.is_postgresql and narrows(self.search) else ""
-        parts = [f"t.project{aside} = %s AND t.collection{aside} = %s AND {found.text}"]
+        parts = [f"{self._of_the_project()} AND {found.text}"]
         parameters = [self.project, self.layout.name, *found.params]
         for one in self.conditions:
             parts.append(f"({one.sql})")
@@ -210,6 +215,17 @@ class _Request:
         )
         return sql, [*parameters, *([self.project] if back else [])]
 
+    def _of_the_project(self) -> str:
+        """Said so that no index can be used for it where the words lead to fewer texts: PostgreSQL has no statistics
+        of them, and SQLite likes to walk over the newest texts, which is right only where many match.
+        """
+        aside, plus = "", ""
+        if self.dialect.is_postgresql:
+            aside = " || ''" if narrows(self.search) else ""
+        elif self.few and narrows(self.search):
+            plus = "+"
+        return f"{plus}t.project{aside} = %s AND {plus}t.collection{aside} = %s"
+
     def _joins(self) -> bool:
         return bool(self.conditions) or bool(self._judged)
 
@@ -225,13 +241,11 @@ class _Request:
         return Sql(f"(({known.sql}) IS TRUE)", tuple(known.parameters))
 
 
-def _statistics(database: Database, layout: Layout, project: str, scored: Sequence[Scored]) -> Statistics:
-    scope = (project, layout.name)
+def _totals(database: Database, scope: tuple[str, str]) -> tuple[int, int]:
     ((texts, length),) = database.read(
         f"SELECT count(*), coalesce(sum(length), 0) FROM {TABLE} WHERE project = %s AND collection = %s", scope
     )
-    counts = {term: _frequency(database, scope, term) for term in scored}
-    return Statistics(int(texts), int(length), counts)
+    return int(texts), int(length)
 
 
 def _frequency(database: Database, scope: tuple[str, str], term: Scored) -> int:

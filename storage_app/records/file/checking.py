@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from storage_app.records.base import Problem, Progress, Report
 from storage_app.records.file import recovery, repairing, walking
-from storage_app.records.file.project import Project
+from storage_app.records.file.project import Project, Session
 from storage_app.records.file.repairing import Fault
 from storage_app.records.file.tables import Table
 from storage_app.records.ids import RecordId
@@ -95,14 +95,17 @@ class _Check:
     def _look(self, table: Table, judge: Callable[[sqlite3.Connection], Fault | None]) -> None:
         if self.project.read(judge, None) is None:
             return
-        with self.project.session(table) as session:
+
+        def work(session: Session) -> Fault | None:
             fault = judge(session.connection)
-            if fault is None:
-                return  # somebody was just writing it
+            if fault is not None and self.mend:
+                repairing.mend(session, table, fault)
+            return fault
+
+        fault = self.project.change(work, table)
+        if fault is not None:  # else somebody was just writing it
             name = table.collection.name
             self.problems.append(Problem(fault.kind, self.project.slug, name, fault.id, fault.detail))
-            if self.mend:
-                repairing.mend(session, table, fault)
 
     def _sums(self) -> None:
         none: list[tuple[str, str, str]] = []

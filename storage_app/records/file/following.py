@@ -1,6 +1,7 @@
 """The files of records that were changed without them, and a project's end."""
 
 import sqlite3
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from storage_app.records.file import effects
@@ -15,16 +16,25 @@ if TYPE_CHECKING:
     from storage_app.records.file.project import Project, Session
 
 
+Place: TypeAlias = tuple[Table, RecordId]
 Ahead: TypeAlias = dict[tuple[str, RecordId], tuple[int, str]]  # version and temporary file of a record
 
 
-def written_ahead(project: "Project", limit: int) -> Ahead:
-    """Temporary files of some whose files wait, written before the lock is taken, so that nobody waits for that."""
+def waiting(project: "Project", connection: sqlite3.Connection, limit: int) -> list[Place]:
+    """Records whose files are not as the index has them."""
+    rows, found = Rows(connection), list[Place]()
+    for (name,) in connection.execute("SELECT name FROM catalog").fetchall():
+        if (table := project.table_of(name)) is not None and len(found) < limit:
+            found += [(table, id) for id in rows.unplaced(table, limit - len(found))]
+    return found
+
+
+def written_ahead(project: "Project", places: Sequence[Place]) -> Ahead:
+    """Temporary files of those that wait, written before the lock is taken, so that nobody waits for that."""
     none: list[Row] = []
-    waiting = project.read(lambda connection: _waiting(project, connection, limit), none)
     ahead: Ahead = {}
     try:
-        for row in waiting:
+        for row in project.read(lambda connection: _unplaced(connection, places), none):
             name = row.collection.name
             temporary = project.placing.write_temporary(name, row.id, row.version, row.text)
             ahead[name, row.id] = row.version, temporary
@@ -41,36 +51,32 @@ def give_back(project: "Project", ahead: Ahead) -> None:
     ahead.clear()
 
 
-def _waiting(project: "Project", connection: sqlite3.Connection, limit: int) -> list[Row]:
-    rows, found = Rows(connection), list[Row]()
-    for (name,) in connection.execute("SELECT name FROM catalog").fetchall():
-        if (table := project.table_of(name)) is not None and len(found) < limit:
-            found += filter(None, (rows.find(table, id) for id in rows.unplaced(table, limit - len(found))))
-    return found
+def _unplaced(connection: sqlite3.Connection, places: Sequence[Place]) -> list[Row]:
+    rows = Rows(connection)
+    return [row for table, id in places if (row := rows.find(table, id)) is not None and not row.placed]
 
 
 class Following(Changes):
-    """Files of records that were changed without them."""
+    """Files of records that were changed without them; those that have theirs meanwhile are passed over."""
 
     makes_room = True
 
-    def __init__(self, project: "Project", session: "Session", limit: int, ahead: "Ahead") -> None:
+    def __init__(self, project: "Project", session: "Session", places: Sequence[Place], ahead: "Ahead") -> None:
         super().__init__()
         self._project = project
         self._ahead = ahead
+        self.all_new = True  # none of these records had a file before
         self._places: list[tuple[Table, RecordId, str | None]] = []
-        for (name,) in session.connection.execute("SELECT name FROM catalog").fetchall():
-            table = project.table_of(name)
-            if table is None or len(self._places) >= limit:
+        for table, id in places:
+            row = session.rows.find(table, id)
+            if row is None or row.placed:
                 continue
-            for id in session.rows.unplaced(table, limit - len(self._places)):
-                row = session.rows.find(table, id)
-                assert row is not None
-                folder = project.placing.target(session.rows, row)
-                self._places.append((table, id, row.folder))
-                # With the text, since until it is synced the file may be lost that had it.
-                self.effects.append(effects.Put(name, id, row.version, row.text, folder, row.folder))
-                session.rows.place(table, row, folder, placed=False)
+            self.all_new &= row.folder is None
+            folder = project.placing.target(session.rows, row)
+            self._places.append((table, id, row.folder))
+            # With the text, since until it is synced the file may be lost that had it.
+            self.effects.append(effects.Put(table.collection.name, id, row.version, row.text, folder, row.folder))
+            session.rows.place(table, row, folder, placed=False)
 
     def place(self, session: "Session", waiting: list[Waiting]) -> None:
         for table, id, left in self._places:

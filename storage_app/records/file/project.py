@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
@@ -20,7 +20,7 @@ from storage_app.records.file import checkpoint, effects, recovery
 from storage_app.records.file.changes import Changes
 from storage_app.records.file.checkpoint import Checkpoint
 from storage_app.records.file.faults import IndexLostError, translated
-from storage_app.records.file.following import Following, Wiping, give_back, written_ahead
+from storage_app.records.file.following import Following, Place, Wiping, give_back, waiting, written_ahead
 from storage_app.records.file.index import Index
 from storage_app.records.file.journal import Journal, Tail
 from storage_app.records.file.layer import FileLayer
@@ -33,7 +33,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _TRIES: Final = 3
+_MOST_SETTLED: Final = 10
 _PLACED_AT_ONCE: Final = 20  # in one go under the lock, so that others wait a few milliseconds at most
+_PLACED_WITH_ALL_WAITING: Final = 200
+_MANY_WAITING: Final = 5000
+_ALL: Final = 1 << 40
 
 
 class Session:
@@ -78,6 +82,7 @@ class Session:
 
     def _undo(self, before: Tail, changes: Changes, cause: BaseException) -> None:
         project = self.project
+        project.forget_what_is_durable()
         with suppress(sqlite3.Error):
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
@@ -171,6 +176,26 @@ class Project:
         finally:
             self._lock.release()
 
+    def change(self, work: Callable[[Session], T], *tables: Table) -> T:
+        """What `work` makes of a session. It is done again where the index had to be made anew, or the journal was full
+        and had to be settled first, however long a slow disk takes for it.
+        """
+        deadline = time.monotonic() + self._timeout
+        settled = 0
+        while True:
+            try:
+                with self.session(*tables) as session:
+                    return work(session)
+            except IndexLostError:
+                self.distrust()
+                if time.monotonic() > deadline:
+                    raise UnavailableError("the index keeps breaking") from None
+            except JournalFullError:
+                if settled == _MOST_SETTLED:
+                    raise LockTimeoutError("others fill the journal as fast as its files are written") from None
+                settled += 1
+                self.settle()
+
     def load(self, *tables: Table) -> None:
         """Makes sure that the index is there and true."""
         with self.session(*tables):
@@ -191,6 +216,7 @@ class Project:
         except OSError:
             self._suspect = True
             raise
+        self._durable = tail.lsn
 
     def _turned(self, tail: Tail) -> Tail:
         try:
@@ -199,6 +225,10 @@ class Project:
             self._suspect = True
             raise
 
+    def forget_what_is_durable(self) -> None:
+        """The next frame may take a number that one had which was taken back."""
+        self._durable = -1
+
     def distrust(self) -> None:
         """Before the next change all is looked at anew. Reads go on from the index, which has what was acknowledged."""
         self._loaded = False
@@ -206,18 +236,28 @@ class Project:
 
     # Settling
 
-    def settle(self) -> bool:
-        """Files follow, become durable, and the journal needs to keep nothing up to here; False without a project."""
+    def settle(self, gently: bool = False) -> bool:
+        """Files follow, become durable, and the journal needs to keep nothing up to here; False without a project.
+
+        Up to here: what is written meanwhile may wait for the next time, so that this comes to an end. Gently: others
+        write meanwhile, and should hardly notice.
+        """
+        at_once = _PLACED_AT_ONCE if gently else _PLACED_WITH_ALL_WAITING
         if not self.exists():
             return False
         with self._settling, translated():
-            self.place_waiting()
             with self.session() as session:
-                target, sequences = session.tail.lsn, recovery.sequences(session.connection)
+                target, places = session.tail.lsn, waiting(self, session.connection, _ALL)
+            self._place_all(places, at_once)
+            with self.session() as session:
+                if not waiting(self, session.connection, 1):
+                    target = session.tail.lsn
+                self.sync(session.tail)
+                sequences = recovery.sequences(session.connection)
             if target > self._checkpoint.settled:
                 self._sync_files(target)
                 with self._locked():
-                    self._save(settled=target, sequences=sequences)
+                    self._save(settled=max(target, self._read_checkpoint().settled), sequences=sequences)
         return True
 
     def prepare_segment(self, tail: Tail) -> None:
@@ -232,29 +272,63 @@ class Project:
         with translated():
             self.placing.make_spares()
 
-    def place_waiting(self) -> None:
-        """Writes the files of all records that were changed without."""
-        while self.place_some():
-            pass
-
     def place_some_alone(self) -> bool:
-        """As `place_some`, unless another process is at it; then that one is left to do the rest."""
+        """Writes a few files of records that were changed without; whether more are waiting. Where another process is
+        at it, that one is left to do it.
+        """
         with self._alone() as alone:
-            return self.place_some() if alone else True
+            return self._place_some() if alone else True
 
-    def place_some(self) -> bool:
-        """As `place_waiting`, a few at a time; whether more are waiting."""
+    def keep_up(self, written: int) -> None:
+        """Whoever wrote much in one go writes files too while many wait. Otherwise the journal would be full some time,
+        and everybody would wait until all of them are written.
+        """
+        none: list[Place] = []
+        try:
+            places = self.read(lambda connection: waiting(self, connection, _MANY_WAITING), none)
+            if len(places) == _MANY_WAITING:
+                with translated():
+                    self._place_all(places[: 2 * written], _PLACED_WITH_ALL_WAITING)
+        except RecordStoreError as error:  # what was written is acknowledged, and its files follow later
+            log.warning("Files of project %s cannot follow yet: %s", self.slug, error)
+
+    def _place_some(self) -> bool:
+        none: list[Place] = []
         with translated():
-            ahead = written_ahead(self, _PLACED_AT_ONCE)
+            places = self.read(lambda connection: waiting(self, connection, _PLACED_AT_ONCE), none)
+            self._place(places)
+        return len(places) == _PLACED_AT_ONCE
+
+    def _place_all(self, places: Sequence[Place], at_once: int) -> None:
+        for start in range(0, len(places), at_once):
+            self._place(places[start : start + at_once])
+
+    def _place(self, places: Sequence[Place]) -> None:
+        ahead = written_ahead(self, places)
         try:
             with self.session() as session:
-                changes = Following(self, session, _PLACED_AT_ONCE, ahead)
+                changes = Following(self, session, places, ahead)
                 if changes.effects:
-                    # Durable, since files may only show what the journal cannot lose any more.
-                    session.commit(changes, durable=True)
-                return len(changes.effects) == _PLACED_AT_ONCE
+                    self._commit_following(session, changes)
         finally:
             give_back(self, ahead)
+
+    def _commit_following(self, session: Session, changes: Following) -> None:
+        """Files may only show what the journal cannot lose any more. Of records that never had one, the frames before
+        have all there is, and the one that says where their files are may be lost; the files tell as well. Of any
+        other, the journal may have the text no more, or the old file may be gone while the new one is not there.
+        """
+        if changes.all_new:
+            self._make_durable(session.tail)
+            session.commit(changes, durable=False)
+            self._durable = session.tail.lsn
+        else:
+            session.commit(changes, durable=True)
+
+    def _make_durable(self, tail: Tail) -> None:
+        """Asked again and again while files follow, and done once: where the number is the same, nobody has written."""
+        if self._durable != tail.lsn:
+            self.sync(tail)
 
     def close_cleanly(self) -> None:
         """So that the index is trusted after a restart of the machine."""
@@ -278,9 +352,7 @@ class Project:
 
     def erase(self) -> int:
         """Everything but the number where the journal stands, which watchers go by."""
-        with self.session() as session:
-            count = int(session.connection.execute("SELECT coalesce(sum(records), 0) FROM catalog").fetchone()[0])
-            session.commit(Wiping(), durable=True)
+        count = self.change(_wipe)
         try:
             self._erase_journal()
         except (RecordStoreError, OSError) as error:  # it is done; only its traces are still to be overwritten
@@ -329,6 +401,7 @@ class Project:
 
     def _forget(self) -> None:
         self._loaded = self._readable = False
+        self._durable = -1
         self.index.close()
         self.journal.close()
         self.placing.forget_folders()
@@ -447,6 +520,13 @@ class Project:
             recovery.sync_one_by_one(self, target)
 
     _suspect = False
+    _durable = -1  # what the journal has up to this number cannot be lost, or stands there twice
+
+
+def _wipe(session: Session) -> int:
+    count = int(session.connection.execute("SELECT coalesce(sum(records), 0) FROM catalog").fetchone()[0])
+    session.commit(Wiping(), durable=True)
+    return count
 
 
 class JournalFullError(Exception):

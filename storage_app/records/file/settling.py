@@ -84,7 +84,7 @@ class Settler:
                     project.make_spares()
                 if project in self._full:
                     self._full.discard(project)
-                    project.settle()
+                    project.settle(gently=True)
                 else:
                     started = time.monotonic()
                     if project.place_some_alone():

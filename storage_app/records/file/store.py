@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -28,13 +27,11 @@ from storage_app.records.errors import (
     InvalidError,
     RecordNotFoundError,
     RecordStoreError,
-    UnavailableError,
 )
 from storage_app.records.file import checking, quarantine, selecting, word_finding
-from storage_app.records.file.faults import IndexLostError
 from storage_app.records.file.journal import SEGMENT_BYTES
 from storage_app.records.file.layer import FileLayer
-from storage_app.records.file.project import JournalFullError, Project, Session
+from storage_app.records.file.project import Project, Session
 from storage_app.records.file.settling import Settler
 from storage_app.records.file.tables import Table
 from storage_app.records.file.writing import (
@@ -63,7 +60,6 @@ from storage_app.search.ranking import Statistics
 
 T = TypeVar("T")
 _IMPORTED_AT_ONCE: Final = 500
-_MOST_SETTLED: Final = 10
 
 
 class FileRecordStore(RecordStore):
@@ -294,7 +290,10 @@ class FileRecordStore(RecordStore):
             results = [writing.perform(operation) for operation in operations]
             return self._committed(session, writing, durable, results)
 
-        return self._write(project, work, *tables)
+        results = self._write(project, work, *tables)
+        if len(operations) > AT_ONCE:
+            self._project(project).keep_up(len(operations))
+        return results
 
     def _claim(
         self,
@@ -401,23 +400,7 @@ class FileRecordStore(RecordStore):
         return self._project(project).read(work, missing, table)
 
     def _write(self, project: str, work: Callable[[Session], T], *tables: Table) -> T:
-        found = self._project(project)
-        deadline = time.monotonic() + self._lock_timeout
-        settled = 0
-        while True:
-            try:
-                with found.session(*tables) as session:
-                    return work(session)
-            except IndexLostError:
-                found.distrust()
-                if time.monotonic() > deadline:
-                    raise UnavailableError("the index keeps breaking") from None
-            except JournalFullError:
-                # Files could not follow as fast; this caller helps, however long a slow disk takes for it.
-                if settled == _MOST_SETTLED:
-                    raise UnavailableError("others fill the journal as fast as its files are written") from None
-                settled += 1
-                found.settle()
+        return self._project(project).change(work, *tables)
 
     def _write_existing(self, project: str, work: Callable[[Session], T], quarantine_id: str) -> T:
         if not self._project(project).exists():
@@ -453,6 +436,7 @@ class FileRecordStore(RecordStore):
             return self._committed(session, writing, True, records)
 
         records = self._write(project, work, table)
+        self._project(project).keep_up(len(items))
         if failure:
             raise failure[0]
         return records

@@ -1,7 +1,7 @@
 """How a search by words is answered from the index."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from storage_app.records.file.rows import Row
@@ -10,7 +10,7 @@ from storage_app.records.file.tables import Table
 from storage_app.records.words import Hits, Tallies, WordSelect, bounded, text_of
 from storage_app.search.fts5 import Fts5
 from storage_app.search.nodes import Term
-from storage_app.search.ranking import Hit, Scored, Statistics
+from storage_app.search.ranking import Hit, Scored
 from storage_app.search.sql import Sql, condition
 
 
@@ -18,7 +18,13 @@ def find(
     connection: sqlite3.Connection, table: Table, asked: WordSelect, project: str, counter: int, tallies: Tallies
 ) -> Hits:
     place = (project, table.collection.name)
-    statistics = tallies.get(place, counter, asked.scored, lambda terms: _statistics(connection, table, terms))
+    statistics = tallies.get(
+        place,
+        counter,
+        asked.scored,
+        lambda: _totals(connection, table),
+        lambda term: _frequency(connection, table, term),
+    )
     request = _Request(table, asked)
     rows = list(request.hits(connection, asked.most + 1))
     hits = [Hit(id, words, newest) for id, newest, words in rows[: asked.most]]
@@ -76,9 +82,9 @@ class _Request:
         return Sql(f"({known[0]})", known[1])
 
 
-def _statistics(connection: sqlite3.Connection, table: Table, terms: Sequence[Scored]) -> Statistics:
+def _totals(connection: sqlite3.Connection, table: Table) -> tuple[int, int]:
     texts, length = connection.execute(table.words.sums).fetchone()
-    return Statistics(texts, length, {term: _frequency(connection, table, term) for term in terms})
+    return texts, length
 
 
 def _frequency(connection: sqlite3.Connection, table: Table, term: Scored) -> int:
