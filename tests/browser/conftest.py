@@ -18,6 +18,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from project import chromium
+from tests.browser import preview  # here, while the product's addresses are in force: samples ask for some
 
 QUIET = [
     "--disable-background-networking",
@@ -109,7 +110,7 @@ def visit(
     browser: Browser, collected: dict[str, Any], live_server: LiveServer, settings: Settings
 ) -> Iterator[Visitor]:
     """`visit("/styleguide/", width=360, theme="dark", javascript=False)`; logged in as staff unless `guest=True`."""
-    settings.ROOT_URLCONF = "tests.browser.preview"
+    settings.ROOT_URLCONF = preview.__name__
     for name, value in collected.items():
         setattr(settings, name, value)
     # the live server serves static files from where they are written; here, from where they were collected

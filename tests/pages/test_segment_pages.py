@@ -37,7 +37,9 @@ def body(client: Client, path: str, status: int = 200) -> str:
 
 
 def names(page: str) -> list[str]:
-    return re.findall(r'class="segment-name__text">([^<]*)<', page)
+    """Without the marks of what was looked for."""
+    found = re.findall(r'class="segment-name__text">(.*?)</(?:span|strong)>', page)
+    return [re.sub(r"</?mark>", "", name) for name in found]
 
 
 def said(client: Client, path: str, **data: object) -> list[tuple[str, str]]:
