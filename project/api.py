@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -44,6 +45,7 @@ from project import frame, openapi, problems
 from project.strict_parser import StrictParser
 
 CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
+BUILDING = threading.Lock()
 log = logging.getLogger("holdfast.api")
 
 
@@ -52,7 +54,7 @@ class StrictApi(NinjaAPI):
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
         # Called once a request, after authentication and before a parameter is read: the one place for this check.
-        known = _query_parameters(request)
+        known = _query_parameters(request) if request.GET else None
         unknown = sorted(set(request.GET) - known) if known is not None else ()
         if unknown:
             errors = [{"place": f"query.{name}", "reason": "is not a parameter of this call"} for name in unknown]
@@ -142,8 +144,15 @@ def _path_of(route: str) -> str:
     return CONVERTED.sub(r"{\1}", route)
 
 
-@cache
 def _query_parameters_by_path() -> dict[tuple[str, str], frozenset[str] | None]:
+    """Built by the first request; all others of that moment wait for it, instead of each building its own at the cost
+    of half a second of everybody's processor."""
+    with BUILDING:
+        return _built_query_parameters()
+
+
+@cache
+def _built_query_parameters() -> dict[tuple[str, str], frozenset[str] | None]:
     found: dict[tuple[str, str], frozenset[str] | None] = {}
     for path, operations in api.get_openapi_schema(path_prefix="api/v1/")["paths"].items():
         for method, operation in operations.items():

@@ -6,7 +6,7 @@ Told by the codes that SQLite, PostgreSQL and the system give, never by the word
 import errno
 import sqlite3
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 SENTENCES = {
     "lock_timeout": "Something else holds the database for too long. Nothing was changed; try again in a moment.",
@@ -50,11 +50,13 @@ def _code(error: BaseException) -> str | None:
         return SYSTEM.get(error.errno or 0)
     if isinstance(error, InterfaceError):
         return "store_unavailable"
-    if not isinstance(error, OperationalError):
+    if not isinstance(error, DatabaseError):
         return None
     cause = error.__cause__
     if isinstance(cause, sqlite3.Error):
         # the low byte is the kind; a statement that is wrong, or asks for a table that is not there, is a bug
         return SQLITE.get(getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF)
-    state = getattr(cause, "sqlstate", None)
-    return "store_unavailable" if state is None else POSTGRESQL.get(state, "store_unavailable")
+    # both drivers class some of these as errors of their own, such as damage: there the code alone counts
+    if not isinstance(error, OperationalError):
+        return POSTGRESQL.get(getattr(cause, "sqlstate", None) or "")
+    return POSTGRESQL.get(getattr(cause, "sqlstate", None) or "", "store_unavailable")

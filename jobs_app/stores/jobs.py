@@ -128,6 +128,20 @@ def to_document(job: Job, step_at: datetime) -> dict[str, Any]:
 
 
 def from_record(record: Record) -> Job:
+    """ValueError, KeyError, TypeError or AttributeError for what is no job: also where each field could be, but what
+    is done to jobs would fail on them together."""
+    job = _fields_of(record)
+    if job.status is JobState.PROCESSING and None in (
+        job.worker_id,
+        job.started_at,
+        job.lease_expires_at,
+        job.token_digest,
+    ):
+        raise ValueError("it is processing, but nobody holds it")
+    return job
+
+
+def _fields_of(record: Record) -> Job:
     document = record.document
     trashed = document["trashed"]
     return Job(

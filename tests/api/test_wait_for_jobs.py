@@ -25,7 +25,7 @@ from tests.factories import claim_job, make_job, make_token
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("record_store")]
 T = TypeVar("T")
 JOBS = "/projects/alpha/jobs"
-SOON = 5.0  # generous, for a machine that is busy; what is quick is measured by the benchmark
+SOON = 15.0  # far sooner than a wait ends, on a machine however busy; what is quick is measured by the benchmark
 
 
 @pytest.fixture
@@ -176,13 +176,18 @@ def test_of_many_who_wait_one_gets_the_job_and_few_try(
         return attempt(*args)
 
     async def scene() -> list[HttpResponse]:
-        answering = [asyncio.ensure_future(later.final(Caller(in_thread))) for later in crowd]
+        callers = [Caller(in_thread) for _ in crowd]
+        answering = [asyncio.ensure_future(later.final(caller)) for later, caller in zip(crowd, callers, strict=True)]
         await asyncio.sleep(0.5)
         attempts.clear()
         await in_thread(make_job, project)
+        await asyncio.wait(answering, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0.5)  # for the others to hear of it too
+        for caller in callers:
+            caller.close()
         return await asyncio.gather(*answering)
 
-    crowd = [waiting(api, seconds=3, worker_id=f"w{number}") for number in range(20)]
+    crowd = [waiting(api, seconds=20, worker_id=f"w{number}") for number in range(20)]
     monkeypatch.setattr(claims, "attempt", counted)
     answers = play(scene())
     assert sum(len(given(answer)) for answer in answers) == 1

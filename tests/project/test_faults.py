@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import django.db
 import psycopg
 import pytest
-from django.db import DataError, InterfaceError, OperationalError, connection
+from django.db import DataError, InterfaceError, connection
 from django.test import Client
 
 from jobs_app.models import Project
@@ -102,10 +103,20 @@ def test_a_database_whose_file_is_gone_is_not_ready(monkeypatch: pytest.MonkeyPa
     assert health.database().reason == "The database's file is gone."
 
 
-def caused_by(error: Exception) -> OperationalError:
-    wrapped = OperationalError("password=hunter2")
+def caused_by(error: Exception) -> Exception:
+    """As Django tells it: in the class of its own that has the name of the driver's."""
+    names = [kind.__name__ for kind in type(error).__mro__]
+    kind = next(getattr(django.db, name) for name in names if hasattr(django.db, name))
+    wrapped: Exception = kind("password=hunter2")
     wrapped.__cause__ = error
     return wrapped
+
+
+def of_a_damaged_file(path: Path) -> sqlite3.Error:
+    path.write_bytes(b"no database" * 1000)
+    with contextlib.closing(sqlite3.connect(path)) as other, pytest.raises(sqlite3.DatabaseError) as damaged:
+        other.execute("SELECT * FROM sqlite_master")
+    return damaged.value
 
 
 @pytest.mark.parametrize(
@@ -116,6 +127,8 @@ def caused_by(error: Exception) -> OperationalError:
         (caused_by(psycopg.errors.LockNotAvailable()), "lock_timeout"),
         (caused_by(psycopg.errors.DiskFull()), "storage_full"),
         (caused_by(psycopg.errors.ReadOnlySqlTransaction()), "read_only"),
+        (caused_by(psycopg.errors.DataCorrupted()), "store_damaged"),
+        (caused_by(psycopg.errors.InFailedSqlTransaction()), None),
         (InterfaceError("closed"), "store_unavailable"),
         (OSError(errno.ENOSPC, "full"), "storage_full"),
         (OSError(errno.EROFS, "read-only"), "read_only"),
@@ -129,6 +142,13 @@ def test_each_fault_has_its_code_and_a_bug_has_none(error: Exception, code: str 
     found = faults.of(error)
     assert (found[0] if found else None) == code
     assert "hunter2" not in str(found)
+
+
+def test_a_damaged_database_needs_a_person(tmp_path: Path) -> None:
+    assert faults.of(caused_by(of_a_damaged_file(tmp_path / "damaged.sqlite3"))) == (
+        "store_damaged",
+        faults.SENTENCES["store_damaged"],
+    )
 
 
 def test_every_fault_is_in_the_table_of_problems() -> None:

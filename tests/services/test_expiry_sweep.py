@@ -129,12 +129,17 @@ def test_a_long_sweep_stops_in_time_and_the_next_goes_on(
     assert expiry.run(EVER)["timed_out"] == 1
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [{"max_retries": "many"}, {"status": "processing"}, {"status": "processing", "worker_id": "w1"}],
+    ids=["no number", "held by nobody", "held without a lease"],
+)
 def test_a_record_that_makes_no_sense_is_set_aside_and_the_sweep_goes_on(
-    project: Project, clock: Clock, record_store: RecordStore
+    damage: dict[str, str], project: Project, clock: Clock, record_store: RecordStore
 ) -> None:
     damaged = make_job(project, timeout_at=clock.now + timedelta(seconds=1))
     make_job(project, timeout_at=clock.now + timedelta(seconds=2))
-    record_store.update(project.slug, "jobs", damaged.id, {"max_retries": "many"})
+    record_store.update(project.slug, "jobs", damaged.id, damage)
     clock.advance(minutes=1)
     assert expiry.run(EVER) == counts(timed_out=1)
     assert [aside.record_id for aside in record_store.quarantined(project.slug)] == [damaged.id]

@@ -17,11 +17,12 @@ from jobs_app.errors import ConflictError, InvalidTransitionError, LeaseLostErro
 from jobs_app.models import Project
 from jobs_app.services import claims, expiry, jobs
 from jobs_app.services.claims import ClaimRequest
+from jobs_app.services.job_fixes import JobFixes
 from jobs_app.stores.job_records import JobRecords
 from storage_app.records.configured import record_store
 from tests.api.client import Api
 from tests.conftest import Clock
-from tests.factories import job_in, make_token
+from tests.factories import job_in, make_person, make_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("record_store")]
 PENDING, PROCESSING, COMPLETED, FAILED, TIMEOUT, CANCELLED = JobState
@@ -67,6 +68,15 @@ SERVICES: dict[str, tuple[Callable[[str], object], dict[JobState, JobState]]] = 
     "change": (lambda id: jobs.change(COMMAND, "alpha", id, {"priority": 1}), {PENDING: PENDING}),
     "complete": (lambda id: claims.complete(COMMAND, "alpha", id, "guessed"), {}),
     "release": (lambda id: claims.release(COMMAND, "alpha", id, "guessed"), {}),
+}
+# Where a data fix may bring a job to. It goes beyond a worker's word, and never beyond the state machine.
+OF_THE_ADMIN = {
+    PENDING: {CANCELLED, TIMEOUT},
+    PROCESSING: {PENDING, COMPLETED, FAILED, TIMEOUT, CANCELLED},
+    COMPLETED: set[JobState](),
+    FAILED: {PENDING},
+    TIMEOUT: {PENDING},
+    CANCELLED: set[JobState](),
 }
 each_state = pytest.mark.parametrize("state", list(JobState), ids=str)
 
@@ -137,6 +147,68 @@ def test_by_the_sweep_whose_time_has_not_come(state: JobState, project: Project)
     before = Before.of(job_in(project, state).id)
     expiry.run(Deadline(timedelta(minutes=1)))
     assert is_unchanged(before)
+
+
+@each_state
+def test_by_the_sweep_however_late_it_comes(state: JobState, project: Project, clock: Clock) -> None:
+    before = Before.of(job_in(project, state).id)
+    clock.advance(days=400)
+    expiry.run(Deadline(timedelta(minutes=1)))
+    assert is_unchanged(before) == (state is not PROCESSING)
+    assert Before.of(before.job.id).job.status is (PENDING if state is PROCESSING else state)
+
+
+class TestByTheAdmin:
+    """Pages of the admin site, and the service behind them."""
+
+    @each_state
+    def test_a_move_that_may_not_be_is_refused(self, state: JobState, project: Project) -> None:
+        before = Before.of(job_in(project, state).id)
+        page = self._page(before)
+        for target in set(JobState) - OF_THE_ADMIN[state]:
+            with pytest.raises(InvalidTransitionError) as refused:
+                JobFixes().move(COMMAND, "alpha", before.job.id, target, before.job.version, "why")
+            assert (refused.value.extra["from"], refused.value.extra["to"]) == (state.value, target.value)
+            assert page("move", target=target.value) in (404, 422)
+            assert is_unchanged(before)
+
+    @pytest.mark.parametrize(
+        ("state", "target"), [(state, target) for state in JobState for target in sorted(OF_THE_ADMIN[state])], ids=str
+    )
+    def test_a_move_that_may_be_is_made(self, state: JobState, target: JobState, project: Project) -> None:
+        before = Before.of(job_in(project, state).id)
+        assert self._page(before)("move", target=target.value) == 302
+        after = Before.of(before.job.id)
+        assert (after.job.status, after.events) == (target, before.events + 1)
+
+    @each_state
+    def test_what_a_worker_holds_is_not_deleted_and_what_is_not_deleted_not_brought_back(
+        self, state: JobState, project: Project
+    ) -> None:
+        before = Before.of(job_in(project, state).id)
+        page = self._page(before)
+        assert [page("bring_back"), page("erase", sure="on"), page("nothing")] == [404, 404, 404]
+        assert is_unchanged(before)
+        if state is PROCESSING:
+            with pytest.raises(ConflictError):
+                JobFixes().remove(COMMAND, "alpha", before.job.id, before.job.version, "why")
+            assert page("remove") == 422
+            assert is_unchanged(before)
+        else:
+            assert page("remove") == 302
+
+    @staticmethod
+    def _page(before: Before) -> Callable[..., int]:
+        client = Client()
+        client.force_login(make_person(runs_the_server=True))
+
+        def do(action: str, **fields: str) -> int:
+            told = {"reason": "it was wrong", "version": str(before.job.version), **fields}
+            data = {f"{action}-{name}": value for name, value in told.items()}
+            path = f"/admin/records/jobs/alpha/{before.job.id}/"
+            return client.post(path, {"action": action, **data}).status_code
+
+        return do
 
 
 @each_state
