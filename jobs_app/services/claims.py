@@ -5,6 +5,7 @@ claim settles it; until then nobody else can have the job, and its holder may st
 log: each call is an event of the job, written with it.
 """
 
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from jobs_app.stores import controls as control_records
 from jobs_app.stores.job_records import JobRecords
 from storage_app.records.base import RecordStore
 from storage_app.records.configured import record_store
+from storage_app.records.errors import RecordStoreError
 from storage_app.records.operations import Durability
 from storage_app.records.query import Condition, Node, Not, Op, parse
 
@@ -37,6 +39,7 @@ LONGEST_PROGRESS_MESSAGE: Final = 1000
 LONGEST_RETRY_AFTER: Final = timedelta(days=31)
 BACKOFF: Final = Backoff()
 _MOST_VALUES: Final = 1000
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,9 @@ def _of_types(due: Node, names: Sequence[str]) -> list[Node] | None:
 
 
 def _taken(records: JobRecords, conditions: Sequence[Node], request: ClaimRequest) -> list[Claimed]:
-    """Those whose deadline passed while nobody looked are ended on the way, and others taken in their place."""
+    """Those whose deadline passed while nobody looked are ended on the way, and others taken in their place. What is
+    taken by then is handed out even where taking more fails: it has a lease already, and nobody else could have it.
+    """
     tokens: dict[str, str] = {}
 
     def decide(job: Job, now: datetime) -> Step | None:
@@ -203,7 +208,13 @@ def _taken(records: JobRecords, conditions: Sequence[Node], request: ClaimReques
 
     taken: list[Claimed] = []
     while len(taken) < request.limit:
-        jobs = records.claim(conditions, decide, request.limit - len(taken))
+        try:
+            jobs = records.claim(conditions, decide, request.limit - len(taken))
+        except RecordStoreError as error:
+            if not taken:
+                raise
+            log.warning("A claim of %s ends with the %d jobs it has: %s", request.worker_id, len(taken), error)
+            break
         taken += [Claimed(job, tokens[job.id]) for job in jobs if job.status is JobState.PROCESSING]
         if all(job.status is JobState.PROCESSING for job in jobs):
             break

@@ -158,24 +158,35 @@ class JobRecords:
     def claim(self, conditions: Conditions, decide: Decide, limit: int) -> list[Job]:
         """The first due jobs by priority and age, each changed as decided; never one that another caller gets."""
         taken: list[Job] = []
-        while True:
+        while len(taken) < limit:
             damaged: list[Record] = []
-            tally = Tally()
-            with translated():
-                records = self._store.claim_first(
-                    self._project,
-                    JOBS.name,
-                    conditions,
-                    self._deciding(decide, damaged, tally),
-                    order=("-priority", "id"),
-                    limit=limit - len(taken),
-                    durability=Durability.KILL_SAFE,
-                )
-            tally.make_up(self._store, self._project)
-            taken += self._readable(records)
-            self._readable(damaged)
-            if not damaged or len(taken) == limit:
-                return taken
+            try:
+                taken += self._claim_once(conditions, decide, limit - len(taken), damaged)
+            except store_errors.RecordStoreError as error:
+                if not taken:
+                    raise
+                log.warning("A claim in %s ends with the %d jobs it has: %s", self._project, len(taken), error)
+                break
+            if not damaged:
+                break
+        return taken
+
+    def _claim_once(self, conditions: Conditions, decide: Decide, limit: int, damaged: list[Record]) -> list[Job]:
+        tally = Tally()
+        with translated():
+            records = self._store.claim_first(
+                self._project,
+                JOBS.name,
+                conditions,
+                self._deciding(decide, damaged, tally),
+                order=("-priority", "id"),
+                limit=limit,
+                durability=Durability.KILL_SAFE,
+            )
+        tally.make_up(self._store, self._project)
+        taken = self._readable(records)
+        self._readable(damaged)
+        return taken
 
     def settle(self, now: datetime, decide: Decide, limit: int, cursor: str | None = None) -> Settling:
         """One atomic batch of those whose alarm has gone, oldest alarm first. Each is decided on as it is then."""

@@ -19,6 +19,7 @@ from jobs_app.domain.job import (
 )
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.library import Use
+from jobs_app.domain.new_job import LONGEST_ATTEMPT
 from jobs_app.errors import InvalidError
 from jobs_app.stores import job_numbers
 from jobs_app.stores.failure_groups import Tally
@@ -138,6 +139,8 @@ def from_record(record: Record) -> Job:
         job.token_digest,
     ):
         raise ValueError("it is processing, but nobody holds it")
+    if max(job.lease_seconds, job.attempt_timeout_seconds or 0) > LONGEST_ATTEMPT.total_seconds():
+        raise ValueError(f"no attempt may take longer than {LONGEST_ATTEMPT.days} days")
     return job
 
 

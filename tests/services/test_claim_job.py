@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -16,6 +17,7 @@ from jobs_app.models import Project
 from jobs_app.services import claims, events, jobs
 from jobs_app.services.claims import ClaimRequest
 from storage_app.records.base import RecordStore
+from storage_app.records.errors import LockTimeoutError
 from tests.conftest import Clock
 from tests.factories import claim_job, make_actor, make_job
 
@@ -64,6 +66,37 @@ def test_no_more_are_given_than_asked_for(project: Project) -> None:
     jobs.create_many(COMMAND, project.slug, [NewJob()] * 5)
     assert len(names(project, limit=2)) == 2
     assert len(names(project, limit=100)) == 3
+
+
+@pytest.mark.parametrize("first_round", ["one is over", "one is damaged"])
+def test_what_is_taken_is_handed_out_even_where_taking_more_fails(
+    first_round: str,
+    project: Project,
+    clock: Clock,
+    record_store: RecordStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has a lease by then: kept back, nobody could have it until that ended, and its worker would count as lost."""
+    other = make_job(project, name="other", priority=1, timeout_at=clock.now + timedelta(minutes=1))
+    make_job(project, name="good")
+    if first_round == "one is damaged":
+        record_store.update(project.slug, "jobs", other.id, {"max_retries": "many"})
+    rounds: list[int] = []
+
+    def busy_at_last(*args: Any, **named: Any) -> Any:
+        rounds.append(1)
+        if len(rounds) > 1:
+            raise LockTimeoutError("somebody else has it")
+        if first_round == "one is over":
+            clock.advance(minutes=2)
+        return claim_first(*args, **named)
+
+    claim_first = record_store.claim_first
+    monkeypatch.setattr(record_store, "claim_first", busy_at_last)
+    assert names(project, limit=2) == ["good"]
+    assert len(rounds) == 2
+    with pytest.raises(LockTimeoutError):
+        names(project)
 
 
 def test_a_job_is_not_given_before_its_time_and_then_at_once_without_a_sweep(project: Project, clock: Clock) -> None:

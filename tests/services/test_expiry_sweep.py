@@ -131,11 +131,16 @@ def test_a_long_sweep_stops_in_time_and_the_next_goes_on(
 
 @pytest.mark.parametrize(
     "damage",
-    [{"max_retries": "many"}, {"status": "processing"}, {"status": "processing", "worker_id": "w1"}],
-    ids=["no number", "held by nobody", "held without a lease"],
+    [
+        {"max_retries": "many"},
+        {"status": "processing"},
+        {"status": "processing", "worker_id": "w1"},
+        {"attempt_timeout_seconds": 10**15},
+    ],
+    ids=["no number", "held by nobody", "held without a lease", "longer than time"],
 )
 def test_a_record_that_makes_no_sense_is_set_aside_and_the_sweep_goes_on(
-    damage: dict[str, str], project: Project, clock: Clock, record_store: RecordStore
+    damage: dict[str, Any], project: Project, clock: Clock, record_store: RecordStore
 ) -> None:
     damaged = make_job(project, timeout_at=clock.now + timedelta(seconds=1))
     make_job(project, timeout_at=clock.now + timedelta(seconds=2))

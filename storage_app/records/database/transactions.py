@@ -77,7 +77,7 @@ class Database:
         """
         began = time.monotonic()
         for attempt in range(_ATTEMPTS):
-            transaction = Transaction(self._connections.session(), self.dialect, durability, self._lock_timeout)
+            transaction = self._begun(durability)
             transaction.careful = attempt > 0
             try:
                 result = work(transaction)
@@ -96,6 +96,15 @@ class Database:
             if attempt:
                 time.sleep(random.random() * 0.005 * attempt)  # noqa: S311 - so that two do not meet again
         raise LockTimeoutError("others kept changing the same records")
+
+    def _begun(self, durability: Durability) -> "Transaction":
+        session = self._connections.session()
+        try:
+            return Transaction(session, self.dialect, durability, self._lock_timeout)
+        except utils.Error as error:
+            if not session.wrapper.in_atomic_block:
+                session.wrapper.close()  # it may have begun
+            raise faults.mapped(error) from error
 
     def _vendor(self) -> str:
         from django.db import connections

@@ -53,7 +53,8 @@ class ProjectLock:
 
     def release(self) -> None:
         try:
-            _unlock(self._fd)
+            if self._fd >= 0:  # else it was closed meanwhile, which let go of it
+                _unlock(self._fd)
         finally:
             self._threads.release()
 
