@@ -98,6 +98,10 @@ class LiveServer:
     def log(self) -> str:
         return Path(self._log.name).read_text(errors="replace")
 
+    def errors(self) -> list[str]:
+        """The last that it logged as errors, tracebacks included."""
+        return [line for line in self.log().splitlines() if '"level": "error"' in line][-5:]
+
     def api(self, token: str, slug: str) -> httpx.Client:
         return httpx.Client(
             base_url=f"{self.url}/api/v1/projects/{slug}",

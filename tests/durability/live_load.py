@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -26,6 +27,7 @@ from tests.project.servers import ROOT
 FINAL: Final = ("completed", "failed", "timeout", "cancelled")
 ENDING: Final = frozenset({"completed", "failed", "gave_up", "timed_out", "cancelled"})
 SLUG: Final = "load"
+LONGEST_LOAD: Final = 1200.0  # seconds
 Noted = tuple[str, str, int, int, str]  # call, job, status, attempt, code or state
 
 
@@ -47,28 +49,35 @@ class Report:
 def killed(
     installation: Installation, *, jobs: int, workers: int, worker_kills: int, server_kills: int, seed: int
 ) -> Report:
-    """Workers and the server are killed at random, and started again, until every job has ended."""
+    """Workers and the server are killed, spread over all of the work, and started again, until every job has ended."""
     chance, report, began = random.Random(seed), Report(), time.monotonic()
     token = installation.project(SLUG)
     server = installation.serve()
     made = _create(server.api(token, SLUG), jobs)
+    kills = ["workers killed"] * worker_kills + ["server killed"] * server_kills
+    chance.shuffle(kills)
+    apart = jobs // (len(kills) + 1)
     crew = _Crew(installation, token, [server.url], workers)
     try:
-        while crew.running() and time.monotonic() - began < 1200:
-            time.sleep(chance.uniform(0.05, 0.3))
-            if worker_kills and chance.random() < 0.7:
-                worker_kills -= crew.kill_one(chance)
-                report.counts["workers killed"] += 1
-            elif server_kills and chance.random() < 0.3:
+        while crew.running() and time.monotonic() - began < LONGEST_LOAD:
+            time.sleep(chance.uniform(0.02, 0.1))
+            if not kills or crew.ends_noted() < apart * (report.counts.total() + 1):
+                continue
+            what = kills.pop()
+            report.counts[what] += 1
+            if what == "server killed":
                 server.kill()
                 server.start()
-                server_kills -= 1
-                report.counts["server killed"] += 1
+            else:
+                crew.kill_one(chance)
     finally:
         crew.end()
     report.seconds = time.monotonic() - began
+    report.faults += crew.faults()
     with server.api(token, SLUG) as api:
         _judge(report, api, made, crew.journal())
+    if report.faults:
+        report.faults += server.errors()
     return report
 
 
@@ -91,6 +100,8 @@ class _Crew:
         self._environ = {**os.environ, "TOKEN": token}
         self._urls = ",".join(f"{url}/api/v1/projects/{SLUG}" for url in urls)
         self._names = itertools.count(1)
+        self._read_to: Counter[Path] = Counter()
+        self._ends = 0
         self._workers = [self._started() for _ in range(size)]
 
     def _started(self) -> "subprocess.Popen[bytes]":
@@ -102,14 +113,32 @@ class _Crew:
     def running(self) -> int:
         return sum(worker.poll() is None for worker in self._workers)
 
-    def kill_one(self, chance: random.Random) -> int:
-        number = chance.randrange(len(self._workers))
-        if self._workers[number].poll() is not None:
-            return 0
+    def kill_one(self, chance: random.Random) -> None:
+        at_work = [number for number, worker in enumerate(self._workers) if worker.poll() is None]
+        if not at_work:
+            return  # all is done; whoever asks sees that nobody runs
+        number = chance.choice(at_work)
         self._workers[number].kill()
         self._workers[number].wait()
         self._workers[number] = self._started()
-        return 1
+
+    def ends_noted(self) -> int:
+        """How many attempts were ended; what was counted before is not read again."""
+        for path in self._folder.iterdir():
+            with path.open("rb") as journal:
+                journal.seek(self._read_to[path])
+                fresh = journal.read()
+            self._read_to[path] += len(fresh)
+            self._ends += fresh.count(b"\n") - fresh.count(b'["claim"')
+        return self._ends
+
+    def faults(self) -> list[str]:
+        """Of those that ended by themselves."""
+        codes = Counter(worker.returncode for worker in self._workers if worker.returncode > 0)
+        return [f"{count} workers ended with {code}: {self._said()}" for code, count in codes.items()]
+
+    def _said(self) -> str:
+        return (self._folder.parent / "workers.log").read_text(errors="replace")[-500:]
 
     def end(self) -> None:
         for worker in self._workers:

@@ -54,7 +54,7 @@ def work(journal: IO[str], worker_id: str, line: Line) -> None:
     while idle < 3:
         asked = {"worker_id": worker_id, "limit": random.choice([1, 1, 3]), "lease_seconds": LEASE_SECONDS}
         status, answer = line.post("/jobs/claim", {**asked, "wait_seconds": 1})
-        note(journal, "claim", "", status)
+        note(journal, "claim", "", status, word=said(answer) if status != 200 else "")
         idle = idle + 1 if status == 200 and not answer["jobs"] else 0
         for job in answer.get("jobs", []):
             end(journal, line, job)
@@ -72,7 +72,13 @@ def end(journal: IO[str], line: Line, job: Any) -> None:
     if random.random() < 0.3:
         line.post(f"/jobs/{job['id']}/heartbeat", {**lease, "progress": 50})
     status, answer = line.post(f"/jobs/{job['id']}/{call}", {**lease, **more})
-    note(journal, call, job["id"], status, job["attempt"], answer.get("code") or answer["status"])
+    note(journal, call, job["id"], status, job["attempt"], answer["status"] if status == 200 else said(answer))
+
+
+def said(refusal: Any) -> str:
+    """The code, and of a fault also its sentence."""
+    code: str = refusal["code"]
+    return code if refusal["status"] < 500 else f"{code}: {refusal['detail']}"
 
 
 def note(journal: IO[str], call: str, id: str, status: int, attempt: int = 0, word: str = "") -> None:
