@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,10 @@ def settled(job: Job, now: datetime) -> Step | None:
     return job_transitions.settle(job, now, poison_limit=100)
 
 
-def work(number: int, place: Place, killed_after: int | None) -> None:
-    """Claims two at a time and completes them, until nothing is left; or dies with two in its hands."""
+def work(number: int, place: Place, all_have_some: Barrier, is_to_die: bool) -> None:
+    """Claims two at a time and completes them, until nothing is left; or dies with one of its first in its hands.
+    Nobody goes on before everybody has some, so that none comes too late to die.
+    """
     with place.open() as store:
         records, tokens, claims = JobRecords(store, PROJECT), dict[str, str](), 0
 
@@ -70,9 +73,12 @@ def work(number: int, place: Place, killed_after: int | None) -> None:
 
         while not_ended(store):
             records.settle(records.now(), settled, 100)
-            for job in records.claim({"due": True}, claim, 2):
+            taken = records.claim({"due": True}, claim, 2)
+            if not claims:
+                all_have_some.wait(PATIENCE)
+            for job in taken:
                 claims += 1
-                if killed_after is not None and claims > killed_after:
+                if is_to_die and claims > 1:
                     os.kill(os.getpid(), signal.SIGKILL)
                 complete(records, job.id, tokens[job.id], number)
 
@@ -94,8 +100,9 @@ def test_each_job_has_exactly_one_outcome_though_workers_are_killed(place: Place
     with place.open() as store:
         records = JobRecords(store, PROJECT)
         made = records.create([NewJob(priority=number % 5) for number in range(JOBS)], make)
+        all_have_some = CONTEXT.Barrier(WORKERS)
         workers = [
-            CONTEXT.Process(target=work, args=(number, place, 5 if number < KILLED else None))
+            CONTEXT.Process(target=work, args=(number, place, all_have_some, number < KILLED))
             for number in range(WORKERS)
         ]
         for worker in workers:
