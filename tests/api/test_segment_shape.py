@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from jobs_app.domain.access import COMMAND
+from jobs_app.domain.access import COMMAND, Scope
 from jobs_app.models import Project
 from jobs_app.services import files
 from storage_app.hashes import git_hash, sha256_hash
@@ -104,6 +104,14 @@ def test_a_query_that_cannot_be_read_says_where(api: Api) -> None:
     answer = api.get("/projects/alpha/segments/search?q=timed%20(out")
     assert answer.status_code == 422
     assert (answer.json()["code"], answer.json()["position"]) == ("invalid_query", 6)
+
+
+def test_a_token_that_only_writes_saves_by_message_and_reads_nothing(project: Project) -> None:
+    api = Api(make_token(project, Scope.WRITE))
+    path = "/projects/alpha/agent/messages"
+    saved = api.post(path, {"action": "storage_save", "payload": {"task": {"a": 1}}})
+    assert (saved.status_code, saved.json()["status"]) == (200, "success")
+    assert api.post(path, {"action": "storage_list", "payload": {}}).status_code == 403
 
 
 @pytest.mark.parametrize("digest", [sha256_hash(b"as it was"), git_hash(b"as it was")])

@@ -264,6 +264,15 @@ def test_times_in_a_query_are_seen_from_now(project: Project, clock: Clock) -> N
 
 
 @pytest.mark.usefixtures("record_store")
+def test_a_number_too_large_for_any_document_is_looked_for_as_a_text(project: Project) -> None:
+    digits = "9" * 400
+    make_segment(project, "x", metadata={"n": digits})
+    make_segment(project, "y", metadata={"n": 9})
+    assert texts(search(project, f"meta.n:{digits}")) == ["x"]
+    assert texts(search(project, f"y OR meta.n:{digits}")) == ["y", "x"]
+
+
+@pytest.mark.usefixtures("record_store")
 def test_values_are_suggested_while_typing(project: Project, other_project: Project) -> None:
     for number in range(3):
         make_segment(project, f"x{number}", type="decision", file_path=f"src/a{number}.py", task_id="t 1")
