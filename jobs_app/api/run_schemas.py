@@ -109,8 +109,9 @@ class RunPage(Schema):
 
 
 class RetriedOut(Schema):
-    model_config = shown_as({"retried": 3, "more": False})
+    model_config = shown_as({"retried": 3, "looked_at_anew": 0, "more": False})
     retried: int = Field(description="How many jobs went back to the queue.")
+    looked_at_anew: int = Field(description="How many documents that were refused wait again, and are looked at anew.")
     more: bool = Field(description="Whether the time was up before all were asked.")
 
 

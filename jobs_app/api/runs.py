@@ -103,9 +103,11 @@ def cancel_run(request: ApiRequest, p: Slug, id: RunId, body: ReasonIn = NO_REAS
 
 @router.post(f"{RUN}/retry-failed", response=RetriedOut, summary="Retry a run's failed jobs")
 def retry_failed(request: ApiRequest, p: Slug, id: RunId, body: ReasonIn = NO_REASON) -> HttpResponse:
-    """Those that failed or ran out of time go back to the queue. With `more`, ask again for the rest."""
+    """Jobs that failed or ran out of time go back to the queue; documents that were refused are looked at anew. With
+    `more`, ask again for the rest.
+    """
     done = runs.retry_failed(request.auth, p, id, body.reason)
-    return job_answers.answer({"retried": done.jobs, "more": done.more})
+    return job_answers.answer({"retried": done.jobs, "looked_at_anew": done.documents, "more": done.more})
 
 
 @router.post(f"{RUN}/clone", response={201: RunOut}, summary="Clone a run", openapi_extra=problems(versioned=True))

@@ -30,6 +30,7 @@ class Why(StrEnum):
     MISSING = "missing"
     UNREADABLE = "unreadable"
     TEXT_UNUSABLE = "text_unusable"
+    STORAGE_AWAY = "storage_away"
 
 
 SENTENCES: Mapping[Why, str] = {
@@ -42,6 +43,7 @@ SENTENCES: Mapping[Why, str] = {
     Why.MISSING: "The file is no longer in its storage.",
     Why.UNREADABLE: "The storage could not give the file.",
     Why.TEXT_UNUSABLE: "A text of the library that the run uses cannot be used.",
+    Why.STORAGE_AWAY: "The storage does not answer now; the run goes on with it as soon as it does.",
 }
 
 

@@ -40,6 +40,8 @@ def _cancel(actor: Actor, slug: str, id: str, reason: str) -> Done:
 def _retry(actor: Actor, slug: str, id: str, reason: str) -> Done:
     done = runs.retry_failed(actor, slug, id, reason)
     said = f"{wording.count_of(done.jobs, 'job')} went back into the queue."
+    if done.documents:
+        said += f" Looked at anew: {wording.count_of(done.documents, 'document')} that had been refused."
     return id, f"{said} There are more: do it again." if done.more else said
 
 

@@ -10,7 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs_app.domain.access import Scope
-from jobs_app.domain.document import SENTENCES
+from jobs_app.domain.document import SENTENCES, Plan
+from jobs_app.domain.job_states import JobState
 from jobs_app.domain.run import Phase, RunState
 from jobs_app.errors import RefusedError
 from jobs_app.pages import gone, run_filters
@@ -28,7 +29,6 @@ from jobs_app.templatetags import wording
 
 PAGE = 50
 DOCUMENTS = 100
-ENDINGS = ("failed", "timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ CHOICES: Mapping[str, Choice] = {
         "retry",
         "Retry failed",
         "retry",
-        "Retry the failed jobs?",
-        "Those that failed or ran out of time go back into the queue.",
+        "Retry what failed?",
+        "Jobs that failed or ran out of time go back into the queue. Documents that were refused are looked at anew.",
         is_main=True,
     ),
     "cancel": Choice(
@@ -158,7 +158,7 @@ def page(request: PageRequest, slug: str, run_id: str, attaching: AttachForm | N
         actor, slug, run_id, state=asked.state, text=asked.text or None, cursor=cursor, limit=DOCUMENTS
     )
     may_write = Scope.WRITE in actor.scopes_in(project.pk)
-    may_attach = may_write and view.run.phase is not Phase.CANCELLED
+    may_attach = may_write and not view.run.phase.is_cancelled
     aliases = storages.aliases_of(actor, slug) if may_attach else []
     context = {
         "project": project,
@@ -187,14 +187,11 @@ def document_row(view: DocumentView) -> DocumentRow:
 def actions_for(view: RunView) -> list[str]:
     """What an operator may do with it as it is, the likeliest first."""
     found = []
-    waiting = view.run.phase in (Phase.DRAFT, Phase.STARTED) and any(
-        number for plan, number in view.tally.plans.items() if plan.value == "attached"
-    )
-    if waiting:
+    if view.run.phase in (Phase.DRAFT, Phase.STARTED) and view.tally.plans.get(Plan.ATTACHED):
         found += ["start", "force"]
-    if view.run.phase is not Phase.CANCELLED and any(view.tally.jobs.get(state) for state in _troubled(view)):
+    if not view.run.phase.is_cancelled and (view.tally.plans.get(Plan.REFUSED) or _has_troubled(view)):
         found.append("retry")
-    if view.run.phase is not Phase.CANCELLED and not view.state.is_final:
+    if not view.run.phase.is_cancelled and not view.state.is_final:
         found.append("cancel")
     found.append("clone")
     if view.state not in (RunState.STARTING, RunState.RUNNING):
@@ -202,8 +199,8 @@ def actions_for(view: RunView) -> list[str]:
     return found
 
 
-def _troubled(view: RunView) -> list[Any]:
-    return [state for state in view.tally.jobs if state.value in ENDINGS]
+def _has_troubled(view: RunView) -> bool:
+    return any(view.tally.jobs.get(state) for state in (JobState.FAILED, JobState.TIMEOUT))
 
 
 def _count(view: RunView, asked: run_filters.Asked, found: Found[DocumentView]) -> str:

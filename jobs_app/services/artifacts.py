@@ -90,7 +90,11 @@ def write(
         done = files.batch_for(actor, project, alias, writes, said, deferred=deferred)
         if done.commit is not None and done.commit.changed:
             commits[storage] = done.commit.sha
-    kept = _kept(ours, artifacts)
+    try:
+        kept = _kept(ours, it, artifacts)
+    except NotFoundError:
+        traces.found(project, "run", run_id, ours.runs.get)
+        raise
     detail = {"run": it.id, "artifacts": len(kept), "deferred": deferred}
     audit.record(actor, "artifact.write", audit.Target("run", it.id, it.name), project=project, detail=detail)
     return Written(kept, commits, deferred)
@@ -228,15 +232,18 @@ def _fingerprint(it: Run, job: Job | None, source: str | None, options: Mapping[
     return fingerprint.of(source, it.content_type, options, job.uses if job else ())
 
 
-def _kept(ours: ProjectRuns, artifacts: Sequence[Artifact]) -> list[Artifact]:
-    """With those that an earlier call made already in the place of its repetition."""
+def _kept(ours: ProjectRuns, it: Run, artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """With those that an earlier call made already in the place of its repetition. A run that was deleted meanwhile
+    takes none.
+    """
     while True:
         places = [place_of(each) for each in artifacts]
         known = ours.artifacts.find({"place__in": places}, "id", MOST_AT_ONCE).items
         by_place = {place_of(each): each for each in known}
         missing = [each for place, each in zip(places, artifacts, strict=True) if place not in by_place]
         try:
-            made = ours.artifacts.apply([ours.artifacts.inserting(each, each.id) for each in missing])
+            new = [ours.artifacts.inserting(each, each.id) for each in missing]
+            made = ours.artifacts.apply([ours.runs.standing(it.id), *new])
         except AlreadyExistsError:
             continue  # somebody else sent the same at this moment
         by_place |= {place_of(each): each for each in made}

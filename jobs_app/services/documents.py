@@ -1,7 +1,7 @@
 """Documents of a run: attached from a storage or inline, found, read, taken out again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
@@ -26,6 +26,8 @@ from storage_app import file_storages, hashes
 from storage_app.outbox.reading import PendingView
 from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo, StorageStream
 from storage_app.records.configured import record_store
+from storage_app.records.errors import GuardFailedError
+from storage_app.records.operations import Delete
 from storage_app.records.query import Condition, Node, Op
 
 INLINE_STORAGE: Final = "default"
@@ -34,7 +36,9 @@ MOST_AT_ONCE: Final = 100_000
 BATCH: Final = 500
 LONGEST_SIFTING: Final = timedelta(seconds=2)
 LONGEST_FILENAME: Final = 200
+MOST_TAKEN_OUT: Final = 1000
 JOB_STATES: Final = frozenset(state.value for state in JobState)
+_OPEN: Final = {"phase__in": [phase.value for phase in Phase if not phase.is_cancelled]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +206,28 @@ def detach(actor: Actor, slug: str, run_id: str, id: str) -> None:
     (view,) = _seen(ours, [_of_run(ours, run_id, id)])
     if view.state in (DocumentState.PENDING, DocumentState.PROCESSING) or it.phase is Phase.STARTING:
         raise ConflictError("The document's job is open. Cancel it first.")
-    ours.documents.delete(id, version=view.document.version)
+    if len(it.taken_out) >= MOST_TAKEN_OUT:
+        raise ConflictError(f"{MOST_TAKEN_OUT} documents were taken out already. Make a run without those instead.")
+    goes = Delete(DOCUMENTS.name, id, expected_version=view.document.version)
+    ours.documents.apply([goes, ours.runs.changing(it.id, lambda now: _without(now, view))])
     _audit(actor, "document.detach", project, it, view.document)
+
+
+def _without(it: Run, view: DocumentView) -> Run | None:
+    """The run without the document's job, which stays where it is but is no part of the run's story any more."""
+    if view.document.job_id is None:
+        return None
+    ended = dict(it.ended)
+    if view.state.value in JOB_STATES and ended.get(JobState(view.state.value)):
+        ended[JobState(view.state.value)] -= 1
+    return replace(it, taken_out=(*it.taken_out, view.document.job_id), ended=ended)
 
 
 def _open_run(ours: ProjectRuns, run_id: str, options: Mapping[str, Any] | None = None) -> Run:
     it = ours.runs.get(run_id)
     if reason := new_run.options_fault(options or {}):
         raise InvalidError.at("options", reason)
-    if it.phase is Phase.CANCELLED:
+    if it.phase.is_cancelled:
         raise ConflictError("The run was cancelled; clone it to run other documents.")
     return it
 
@@ -229,7 +246,7 @@ def _attached(
     remaining, view = iter(infos), PendingView(storage, ours.slug)
     while chunk := list(islice(remaining, BATCH)):
         hashed = _hashed(view, chunk)
-        made = _insert(ours, [_document(ours, it, storage, info, options, inline) for info in hashed])
+        made = _insert(ours, it, [_document(ours, it, storage, info, options, inline) for info in hashed])
         new, there = new + len(made), there + len(hashed)
         first += made[: BATCH - len(first)]
     return Attached(first, new, there - new)
@@ -245,18 +262,23 @@ def _hashed(view: PendingView, infos: Sequence[StorageFileInfo]) -> list[Storage
     return [each for each in known if isinstance(each, StorageFileInfo) and each.sha]
 
 
-def _insert(ours: ProjectRuns, documents: Sequence[Document]) -> list[Document]:
-    """Those that are not there yet. One that somebody else attaches at the same moment makes all be looked up anew."""
+def _insert(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> list[Document]:
+    """Those that are not there yet. One that somebody else attaches at the same moment makes all be looked up anew; a
+    run that goes at the same moment takes none.
+    """
     while True:
         places = {place_of(each.run_id, each.storage, each.path): each for each in documents}
         known = ours.store.query(ours.slug, DOCUMENTS.name, {"place__in": list(places)}, limit=len(places)).records
         missing = [each for place, each in places.items() if place not in {row.document["place"] for row in known}]
         if not missing:
             return []
+        new = [ours.documents.inserting(each, each.id) for each in missing]
         try:
-            return ours.documents.apply([ours.documents.inserting(each, each.id) for each in missing])
+            return ours.documents.apply([ours.runs.standing(it.id, _OPEN), *new])
         except AlreadyExistsError:
             continue
+        except (GuardFailedError, NotFoundError):
+            _open_run(ours, it.id)  # says which it is; with neither, somebody else was at it, and it is tried again
 
 
 def _document(

@@ -147,7 +147,7 @@ def test_a_start_is_whole_at_once_or_goes_on_by_itself(api: Api, monkeypatch: py
     assert (answer.status_code, answer.json()["state"], answer.json()["jobs"]) == (202, "starting", {})
     problem(api.post(f"{RUNS}/{large}/start"), 409)
     problem(api.call("PATCH", f"{RUNS}/{large}", {"tags": ["x"]}), 409)
-    assert run_steps.run(Deadline(ONE_STEP * 30)) == {"documents": 3, "cancelled": 0}
+    assert run_steps.run(Deadline(ONE_STEP * 30)) == {"documents": 3, "cancelled": 0, "removed": 0}
     assert api.get(f"{RUNS}/{large}").json()["state"] == "running"
 
 
@@ -157,7 +157,7 @@ def test_cancelled_failed_and_cloned(api: Api) -> None:
     job = claimed(api)
     failure = {"lease_token": job["lease_token"], "error_message": "bad", "retryable": False}
     api.post(f"{PROJECT}/jobs/{job['id']}/fail", failure)
-    assert api.post(f"{RUNS}/{run}/retry-failed").json() == {"retried": 1, "more": False}
+    assert api.post(f"{RUNS}/{run}/retry-failed").json() == {"retried": 1, "looked_at_anew": 0, "more": False}
     claimed(api)
     cancelled = api.post(f"{RUNS}/{run}/cancel", {"reason": "not now"})
     assert (cancelled.status_code, cancelled.json()["jobs"]) == (202, {"processing": 1, "cancelled": 1})
