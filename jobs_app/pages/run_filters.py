@@ -40,8 +40,9 @@ def by_state(tally: Tally) -> Mapping[DocumentState, int]:
     return {state: counts[state] for state in DocumentState}
 
 
-def cells(request: HttpRequest, tally: Tally, asked: Asked) -> list[dict[str, Any]]:
+def cells(request: HttpRequest, tally: Tally, asked: Asked, part: str) -> list[dict[str, Any]]:
     """A state each: its number, its part of a bar of 1,000, and the address that shows only its documents."""
+    view = "list" if part == "artifacts" else part
     found, start = [], 0.0
     for state, number in by_state(tally).items():
         if not number and state is not asked.state:
@@ -55,7 +56,7 @@ def cells(request: HttpRequest, tally: Tally, asked: Asked) -> list[dict[str, An
                 "count": number,
                 "x": round(start, 2),
                 "width": round(width, 2),
-                "url": link_with(request, state=None if is_open else state.value, cursor=None),
+                "url": link_with(request, state=None if is_open else state.value, view=view, cursor=None),
                 "is_open": is_open,
             }
         )
@@ -82,6 +83,7 @@ def bar(request: HttpRequest, asked: Asked, count: str) -> dict[str, Any]:
         "placeholder": "Words of a path",
         "count": count,
         "chips": chips,
-        "clear_url": request.path,
+        "clear_url": link_without(request, "q", "state", "cursor"),
+        "more": "runs/show/_view.html",
         "menus": [{"name": "state", "label": "State", "options": options, "one_of": True}],
     }

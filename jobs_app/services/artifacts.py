@@ -104,6 +104,14 @@ def get(actor: Actor, slug: str, id: str) -> Artifact:
     return runs_of(actor, slug, Scope.READ)[1].artifacts.get(id)
 
 
+def get_many(actor: Actor, slug: str, ids: Sequence[str]) -> dict[str, Artifact]:
+    """By id, those that are there."""
+    _, ours = runs_of(actor, slug, Scope.READ)
+    wanted = _distinct(ids)
+    parts = [wanted[at : at + MOST_AT_ONCE] for at in range(0, len(wanted), MOST_AT_ONCE)]
+    return {each.id: each for part in parts for each in ours.artifacts.get_many(part)}
+
+
 def find(
     actor: Actor,
     slug: str,

@@ -10,6 +10,7 @@ from jobs_app.domain import document as rules
 from jobs_app.domain import new_job, new_run
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.document import Document, DocumentState, Plan
+from jobs_app.domain.job import Job
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.run import Phase, Run
@@ -52,8 +53,11 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
+    """With its job, where there is one and it is still there."""
+
     document: Document
     state: DocumentState
+    job: Job | None = None
 
 
 def attach(
@@ -316,8 +320,9 @@ def _of_run(ours: ProjectRuns, run_id: str, id: str) -> Document:
 def _by_job(ours: ProjectRuns, it: Run, state: JobState, cursor: str | None, limit: int) -> Found[DocumentView]:
     """The jobs lead, since the state is theirs."""
     page = JobRecords(ours.store, ours.slug).find({"run_id": it.id, "status": state.value}, "created_at", limit, cursor)
-    ids = [job.document_id for job in page.jobs if job.document_id is not None]
-    views = [DocumentView(each, DocumentState(state.value)) for each in ours.documents.get_many(ids)]
+    by_document = {job.document_id: job for job in page.jobs if job.document_id is not None}
+    found = ours.documents.get_many(list(by_document))
+    views = [DocumentView(each, DocumentState(state.value), by_document[each.id]) for each in found]
     return Found(views, page.next_cursor, page.previous_cursor)
 
 
@@ -335,8 +340,12 @@ def _sifted(
 
 
 def _seen(ours: ProjectRuns, documents: Sequence[Document]) -> list[DocumentView]:
-    states = JobRecords(ours.store, ours.slug).states([each.job_id for each in documents if each.job_id])
-    return [DocumentView(each, rules.state_of(each, states.get(each.job_id or ""))) for each in documents]
+    jobs = JobRecords(ours.store, ours.slug).get_many([each.job_id for each in documents if each.job_id])
+    return [_view(each, jobs.get(each.job_id or "")) for each in documents]
+
+
+def _view(document: Document, job: Job | None) -> DocumentView:
+    return DocumentView(document, rules.state_of(document, job.status if job else None), job)
 
 
 def _filename_fault(filename: str) -> str:

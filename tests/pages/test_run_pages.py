@@ -15,6 +15,7 @@ from jobs_app.domain.job_transitions import Failure
 from jobs_app.domain.library import Kind
 from jobs_app.domain.new_run import NewRun
 from jobs_app.models import Project
+from jobs_app.pages import run_parts
 from jobs_app.services import artifacts, claims, documents, files, jobs, library, runs
 from jobs_app.services.artifacts import NewArtifact
 from tests.factories import claim_job, make_job, make_person
@@ -131,10 +132,65 @@ def test_documents_are_filtered_by_state_and_failures_are_grouped(operator: Clie
 
 def test_a_run_of_many_documents_is_paged(operator: Client, project: Project) -> None:
     run = make_run(project, *(f"docs/{n:03}.md" for n in range(150)))
-    page = body(operator, f"/p/alpha/runs/{run}/")
+    page = body(operator, f"/p/alpha/runs/{run}/?view=list")
     (address,) = re.findall(r'href="([^"]*)" rel="next"', page)
     rest = body(operator, address.replace("&amp;", "&"))
     assert (len(shown(page)), len(shown(rest))) == (100, 50)
+
+
+def test_many_documents_are_a_grid_of_states_that_says_what_each_is(
+    operator: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_parts, "ROWS", 3)
+    monkeypatch.setattr(run_parts, "SQUARES", 4)
+    run = make_run(project, "docs/<b>.md", *(f"docs/{n}.md" for n in range(4)))
+    runs.start(COMMAND, "alpha", run)
+    claimed = claim_job(project)
+    claims.fail(COMMAND, "alpha", claimed.job.id, claimed.lease_token, Failure("no page", retryable=False))
+    place = f"/p/alpha/runs/{run}/"
+    page = body(operator, place)
+    squares = re.findall(r'class="run-square tone--(\w+)" href="([^"]*)" title="([^"]*)"', page)
+    assert [(tone, name) for tone, _, name in squares[:2]] == [
+        ("failed", "docs/&lt;b&gt;.md: Failed, no page"),
+        ("pending", "docs/0.md: Pending"),
+    ]
+    assert len(squares) == 4
+    assert "no page" in body(operator, squares[0][1])
+    (address,) = re.findall(r'href="([^"]*)" rel="next"', page)
+    assert body(operator, address.replace("&amp;", "&")).count("run-square") == 1
+    assert body(operator, f"{place}?state=failed&view=grid").count("run-square") == 1
+    assert f'href="{place}?view=list"' in page
+    assert shown(body(operator, f"{place}?view=list")) == ["docs/&lt;b&gt;.md", "docs/0.md", "docs/1.md"]
+
+
+def test_a_run_shows_what_was_made_what_served_and_what_went_wrong(operator: Client, project: Project) -> None:
+    run = make_run(project, "docs/a.md", "docs/b.md")
+    runs.start(COMMAND, "alpha", run)
+    made, bad = claim_job(project), claim_job(project)
+    artifacts.write(COMMAND, "alpha", run, [NewArtifact(made.job.document_id or "", "out/a", b"x", made.job.id)])
+    claims.complete(COMMAND, "alpha", made.job.id, made.lease_token)
+    claims.fail(COMMAND, "alpha", bad.job.id, bad.lease_token, Failure("no page 7", retryable=False))
+    place = f"/p/alpha/runs/{run}/"
+    listed = body(operator, place)
+    assert '<p class="job-name__note">no page 7</p>' in listed
+    assert f'href="/p/alpha/jobs/?q=run:{run}+status:failed,timeout"' in listed
+    failed_jobs = body(operator, f"/p/alpha/jobs/?q=run:{run}+status:failed,timeout")
+    assert [">b.md<" in failed_jobs, ">a.md<" in failed_jobs] == [True, False]
+    of_run = body(operator, f"{place}?view=artifacts")
+    assert ">out/a</span></a>" in of_run
+    assert f'of <a href="{place}documents/{made.job.document_id}/">docs/a.md</a>' in of_run
+
+    again = make_run(project, "docs/a.md", "docs/c.md", name="Again")
+    files.delete(COMMAND, "alpha", "default", "docs/c.md")
+    runs.start(COMMAND, "alpha", again)
+    page = body(operator, f"/p/alpha/runs/{again}/")
+    assert re.search(r'Served by <a href="/p/alpha/documents/[^"]*out[^"]*">out/a</a>', page)
+    assert "<strong>1</strong>" in page
+    assert "refused: the file could not be had" in page
+    assert "No artifacts yet" in body(operator, f"/p/alpha/runs/{again}/?view=artifacts")
+    files.write(COMMAND, "alpha", "default", "docs/c.md", b"back")
+    sentence = "0 jobs went back into the queue. Looked at anew: 1 document that had been refused."
+    assert said(operator, f"/p/alpha/runs/{again}/act/", action="retry") == [sentence]
 
 
 def test_a_document_says_what_it_is_and_what_changed(operator: Client, project: Project) -> None:
