@@ -13,13 +13,13 @@ from jobs_app.domain.access import Scope
 from jobs_app.domain.document import DocumentState, Plan
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.run import Phase, RunState
-from jobs_app.errors import RefusedError
+from jobs_app.errors import PreconditionFailedError, RefusedError
 from jobs_app.pages import gone, run_filters, run_parts
 from jobs_app.pages.first_steps import first_run_command
 from jobs_app.pages.forms import tell
 from jobs_app.pages.links import link_with
 from jobs_app.pages.requests import PageRequest, actor_of
-from jobs_app.pages.run_forms import AttachForm, NewRunForm, UploadForm
+from jobs_app.pages.run_forms import AttachForm, NewRunForm, RunForm, UploadForm
 from jobs_app.pages.run_parts import Part
 from jobs_app.services import access, run_failures, storages
 from jobs_app.services import runs as run_service
@@ -132,6 +132,28 @@ def create(request: PageRequest, slug: str) -> HttpResponse:
             return redirect("runs-show", slug, made.run.id)
     context = {"project": project, "form": form}
     return render(request, "runs/new.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@gone.told
+def edit(request: PageRequest, slug: str, run_id: str) -> HttpResponse:
+    actor = actor_of(request)
+    project = access.project_for(actor, slug, Scope.WRITE)
+    run = run_service.look(actor, slug, run_id)
+    form = RunForm(run, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            if form.changes:
+                run_service.change(actor, slug, run_id, form.changes, version=form.cleaned_data["version"])
+        except PreconditionFailedError:
+            form.add_error(None, "Somebody changed or started the run meanwhile. Look at it, then begin anew.")
+        except RefusedError as error:
+            tell(form, error)
+        else:
+            messages.success(request, "The run is changed." if form.changes else "Nothing was changed.")
+            return redirect("runs-show", slug, run_id)
+    context = {"project": project, "run": run, "form": form}
+    return render(request, "runs/edit.html", context, status=422 if form.errors else 200)
 
 
 @require_safe

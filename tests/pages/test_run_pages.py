@@ -1,5 +1,6 @@
 """The pages of runs without a browser: what they show, what a form changes, what they say of what is gone."""
 
+import html
 import re
 
 import pytest
@@ -62,13 +63,20 @@ def shown(page: str) -> list[str]:
 
 def test_an_empty_list_teaches_and_a_form_makes_the_first(operator: Client, project: Project) -> None:
     assert "http://testserver/api/v1/projects/alpha/runs" in body(operator, "/p/alpha/runs/")
-    form = {"name": HOSTILE, "storage": "default", "priority": "0", "options": '{"depth": 3}', "outputs": "a, b"}
+    form = {
+        "name": HOSTILE,
+        "storage": "default",
+        "priority": "0",
+        "max_retries": "3",
+        "options": '{"depth": 3}',
+        "outputs": "a, b",
+    }
     assert "Attach its documents" in said(operator, "/p/alpha/runs/new/", **form)[0]
     (view,) = runs.find(COMMAND, "alpha").items
     assert (view.run.options, list(view.run.outputs)) == ({"depth": 3}, ["a", "b"])
     for page in ("/p/alpha/runs/", f"/p/alpha/runs/{view.run.id}/"):
         assert HOSTILE not in body(operator, page)
-    unknown = operator.post("/p/alpha/runs/new/", {**form, "uses": "prompts/none, nonsense"})
+    unknown = operator.post("/p/alpha/runs/new/", {**form, "uses": "prompts/none\nnonsense"})
     assert unknown.status_code == 422
     assert "There is no prompt &#x27;none&#x27; here" in unknown.content.decode()
     library.write(COMMAND, "alpha", Kind.PROMPTS, "outline", "Outline it.")
@@ -77,6 +85,53 @@ def test_an_empty_list_teaches_and_a_form_makes_the_first(operator: Client, proj
     assert 'href="/p/alpha/library/prompts/outline/"' in body(operator, f"/p/alpha/runs/{used}/")
     wrong = operator.post("/p/alpha/runs/new/", {**form, "options": "{'no': 1}"})
     assert (wrong.status_code, b"This is no JSON" in wrong.content) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ('prompts/outline audience="new readers" depth=3', {"audience": "new readers", "depth": 3}),
+        ('prompts/outline \'audience=["a", "b c"]\'', {"audience": ["a", "b c"]}),
+        ("prompts/outline audience='it is \"1\"'", {"audience": 'it is "1"'}),
+        ("prompts/outline audience=", {"audience": ""}),
+    ],
+)
+def test_variables_of_a_text_are_given_on_the_page_and_come_back_in_its_edit(
+    operator: Client, project: Project, line: str, given: dict[str, object]
+) -> None:
+    head = "---\nvariables:\n  - name: audience\n  - name: depth\n    default: 1\n---\n"
+    library.write(COMMAND, "alpha", Kind.PROMPTS, "outline", f"{head}Outline it.")
+    form = {"name": "x", "storage": "default", "priority": "0", "max_retries": "3", "options": "{}"}
+    refused = operator.post("/p/alpha/runs/new/", {**form, "uses": "prompts/outline"}).content.decode()
+    assert "Is required." in refused
+    said(operator, "/p/alpha/runs/new/", **form, uses=f"{line}\n")
+    (view,) = runs.find(COMMAND, "alpha").items
+    assert [use.variables for use in view.run.uses] == [given]
+    place = f"/p/alpha/runs/{view.run.id}/edit/"
+    written = html.unescape(re.findall(r"<textarea name=\"uses\"[^>]*>([^<]*)<", body(operator, place))[0]).strip()
+    assert said(operator, place, **form, version=view.run.version, uses=written) == ["Nothing was changed."]
+    touched = {**form, "name": "y", "uses": f"{written} "}
+    assert said(operator, place, **touched, version=view.run.version) == ["The run is changed."]
+    after = runs.get(COMMAND, "alpha", view.run.id).run
+    assert (after.name, [use.variables for use in after.uses]) == ("y", [given])
+
+
+def test_of_a_run_that_was_started_only_the_name_is_edited_and_nobody_is_overwritten(
+    operator: Client, project: Project
+) -> None:
+    run = make_run(project, "docs/a.md")
+    runs.start(COMMAND, "alpha", run)
+    place = f"/p/alpha/runs/{run}/edit/"
+    page = body(operator, place)
+    assert ['name="tags"' in page, 'name="options"' in page] == [True, False]
+    version = runs.get(COMMAND, "alpha", run).run.version
+    edit = {"name": "Mine", "tags": "a, b", "options": '{"x": 1}', "version": version}
+    assert said(operator, place, **edit) == ["The run is changed."]
+    after = runs.get(COMMAND, "alpha", run).run
+    assert (after.name, list(after.tags), after.options) == ("Mine", ["a", "b"], {})
+    stale = operator.post(place, {**edit, "name": "Late"})
+    assert (stale.status_code, b"Somebody changed or started the run meanwhile" in stale.content) == (422, True)
+    assert runs.get(COMMAND, "alpha", run).run.name == "Mine"
 
 
 def test_documents_are_attached_from_the_page(operator: Client, project: Project) -> None:
@@ -88,6 +143,9 @@ def test_documents_are_attached_from_the_page(operator: Client, project: Project
         sentence = said(operator, f"{place}attach/", storage="default", paths=wanted)[0]
         assert sentence.startswith(f"{new} document attached.")
     assert shown(body(operator, place)) == ["docs/a.md", "docs/b.md", "docs/deep/c.md"]
+    files.write(COMMAND, "alpha", "default", "own.md", b"x")
+    said(operator, f"{place}attach/", storage="default", paths="own.md", options='{"lang": "de"}')
+    assert documents.find(COMMAND, "alpha", run, text="own").items[0].document.options == {"lang": "de"}
     nothing = operator.post(f"{place}attach/", {"storage": "default", "paths": "none/**"})
     assert (nothing.status_code, b"No file matches." in nothing.content) == (422, True)
     upload = SimpleUploadedFile("mine.md", b"# Mine")
@@ -186,7 +244,7 @@ def test_a_run_shows_what_was_made_what_served_and_what_went_wrong(operator: Cli
     page = body(operator, f"/p/alpha/runs/{again}/")
     assert re.search(r'Served by <a href="/p/alpha/documents/[^"]*out[^"]*">out/a</a>', page)
     assert "<strong>1</strong>" in page
-    assert "refused: the file could not be had" in page
+    assert "Refused: the file could not be had" in page
     assert "No artifacts yet" in body(operator, f"/p/alpha/runs/{again}/?view=artifacts")
     files.write(COMMAND, "alpha", "default", "docs/c.md", b"back")
     sentence = "0 jobs went back into the queue. Looked at anew: 1 document that had been refused."
