@@ -126,6 +126,7 @@ def _new(place: str, item: ArtifactIn) -> NewArtifact:
         output=item.output,
         options=item.options,
         storage=item.storage,
+        lease_token=item.lease_token,
     )
 
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, StrictBool
 
 from jobs_app.api import run_examples as examples
 from jobs_app.api.job_examples import NEW_USE
-from jobs_app.api.job_schemas import ByOut, Priority, Retries, Tags, UseIn, Word
+from jobs_app.api.job_schemas import ByOut, LeaseToken, Priority, Retries, Tags, UseIn, Word
 from jobs_app.api.schemas import Body, Time, page_of, shown_as
 from jobs_app.domain.document import DocumentState, Plan, Why
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES
@@ -182,6 +182,7 @@ class ArtifactIn(Body):
     content_base64: str | None = None
     options: dict[str, Any] | None = Field(None, description="What it was made with; left out: as the run says.")
     storage: Alias | None = None
+    lease_token: LeaseToken | None = Field(None, description="Of the job: nothing is written once its lease is lost.")
 
 
 Artifacts = Annotated[list[ArtifactIn], Field(min_length=1, max_length=artifacts.MOST_AT_ONCE)]
@@ -201,6 +202,7 @@ class ArtifactsIn(Body):
     content_base64: str | None = None
     options: dict[str, Any] | None = None
     storage: Alias | None = None
+    lease_token: LeaseToken | None = None
     artifacts: Artifacts | None = None
     deferred: StrictBool = Field(False, description="Acknowledged once durable, and committed with what else waits.")
     message: str = Field("", max_length=2000)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jobs_app.domain import fingerprint, new_job
+from jobs_app.domain import fingerprint, lease, new_job
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.artifact import Artifact
 from jobs_app.domain.document import Document
@@ -21,7 +21,7 @@ from jobs_app.services.contents import Contents
 from jobs_app.services.project_runs import ProjectRuns, runs_of
 from jobs_app.services.storages import defined_for
 from jobs_app.stores.artifacts import place_of
-from jobs_app.stores.job_records import JobRecords
+from jobs_app.stores.job_records import JobRecords, translated
 from jobs_app.stores.noun_records import Found
 from storage_app import hashes
 from storage_app.outbox.reading import PendingView
@@ -42,6 +42,7 @@ class NewArtifact:
     output: str = MAIN
     options: Mapping[str, Any] | None = None  # those of run and document where it does not say
     storage: str | None = None  # the run's
+    lease_token: str | None = field(default=None, repr=False)  # proves that the writer still holds the job
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def write(
     deferred: bool = False,
 ) -> Written:
     """All of a storage as one commit, or into the outbox. A worker, who may not write otherwise, may do so for a job
-    that is worked on, and into the run's own storage.
+    that is worked on, and into the run's own storage. Whoever gives a lease's token writes nothing once it is lost.
     """
     project = access.project_for_one_of(actor, slug, (Scope.WORK, Scope.WRITE))
     ours = ProjectRuns(record_store(), project.slug)
@@ -162,7 +163,17 @@ def _jobs(ours: ProjectRuns, it: Run, new: Sequence[NewArtifact]) -> dict[str, J
     for item in new:
         if item.job_id and (found[item.job_id].run_id, found[item.job_id].document_id) != (it.id, item.document_id):
             raise InvalidError.at("job_id", "is not the job of this document in this run")
+        if item.lease_token is not None:
+            _require_lease(found.get(item.job_id or ""), item.lease_token)
     return found
+
+
+def _require_lease(job: Job | None, token: str) -> None:
+    """Looked at before a file is touched: storages know no fence, so a write that began in time may end late."""
+    if job is None:
+        raise InvalidError.at("lease_token", "needs the job_id that it belongs to")
+    with translated(job.id):
+        lease.require_holder(job, token)
 
 
 def _refuse_beyond_work(it: Run, new: Sequence[NewArtifact], jobs: Mapping[str, Job]) -> None:

@@ -207,6 +207,20 @@ def test_a_worker_writes_artifacts_of_the_job_in_its_hands_and_nothing_else(api:
     assert not files.exists(COMMAND, "alpha", "default", "out/late.json")
 
 
+def test_a_worker_that_lost_its_lease_writes_no_artifact(api: Api) -> None:
+    run = made(api, {"path": "docs/a.md"})
+    api.post(f"{RUNS}/{run}/start")
+    lost, place = claimed(api), f"{RUNS}/{run}/artifacts"
+    api.post(f"{PROJECT}/jobs/{lost['id']}/release", {"lease_token": lost["lease_token"]})
+    held = claimed(api)
+    assert held["id"] == lost["id"]
+    late = api.post(place, artifact(lost, lease_token=lost["lease_token"]))
+    assert (late.status_code, late.json()["code"]) == (409, "lease_lost")
+    assert not files.exists(COMMAND, "alpha", "default", "out/a.json")
+    problem(api.post(place, artifact(held, lease_token=held["lease_token"]) | {"job_id": None}), 422)
+    assert api.post(place, artifact(held, lease_token=held["lease_token"])).status_code == 201
+
+
 def test_artifacts_as_one_batch_again_and_deferred(api: Api) -> None:
     run = made(api, {"path": "docs/a.md"})
     api.post(f"{RUNS}/{run}/start")
