@@ -142,7 +142,7 @@ def _error(view: DocumentView) -> str:
 
 
 def _made(request: PageRequest, actor: Actor, slug: str, run_id: str, cursor: str | None) -> dict[str, Any]:
-    found = artifacts.find(actor, slug, run_id=run_id, cursor=cursor, limit=ROWS)
+    found = artifacts.of_run(actor, slug, run_id, cursor=cursor, limit=ROWS)
     of = _documents(actor, slug, run_id, found.items)
     made = [
         MadeRow(each, of.get(each.document_id), places.file_url(slug, each.storage, each.path)) for each in found.items

@@ -131,6 +131,13 @@ def find(
     return ours.artifacts.find(nodes, "-id", limit, cursor)
 
 
+def of_run(actor: Actor, slug: str, run_id: str, *, cursor: str | None = None, limit: int = 50) -> Found[Artifact]:
+    """Newest first; of a run that is not there not even none."""
+    project, ours = runs_of(actor, slug, Scope.READ)
+    it = traces.found(project, "run", run_id, ours.runs.get)
+    return ours.artifacts.find({"run_id": it.id}, "-id", limit, cursor)
+
+
 def content_info(actor: Actor, slug: str, id: str) -> StorageFileInfo:
     """Of the file as it is now; whoever reads sees by the hash whether it still is what was written."""
     _, ours = runs_of(actor, slug, Scope.READ)

@@ -42,23 +42,13 @@ def run(deadline: Deadline) -> Counts:
     """What the clock calls: every run that is being started or cancelled goes on where it stood, and what belonged to
     one that is gone goes as well. The oldest first, and none for so long that the others wait for it.
     """
-    store = record_store()
     counts: Counter[str] = Counter(documents=0, cancelled=0, removed=0)
     troubles: list[Exception] = []
-    for slug in store.projects():
-        ours = ProjectRuns(store, slug)
-        counts["removed"] += run_departures.see_off_all(ours, deadline)
-        for it in _under_way(ours):
-            if deadline.passed:
-                break
-            try:
-                if it.phase is Phase.STARTING:
-                    counts["documents"] += hand_out(ours, it, deadline.turn(TURN))
-                else:
-                    counts["cancelled"] += cancel_jobs(ours, it, deadline.turn(TURN))
-            except Exception as error:
-                log.exception("The run %s of %s cannot go on now.", it.id, slug)
-                troubles.append(error)
+    while not deadline.passed and not troubles:
+        before = counts.total()
+        _each_in_turn(deadline, counts, troubles)
+        if counts.total() == before:
+            break
     if troubles:
         raise troubles[0]  # after the others had their turn: the task is shown as failed
     return dict(counts)
@@ -161,6 +151,24 @@ def copy_documents(ours: ProjectRuns, source: Run, target: Run) -> None:
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def _each_in_turn(deadline: Deadline, counts: Counter[str], troubles: list[Exception]) -> None:
+    store = record_store()
+    for slug in store.projects():
+        ours = ProjectRuns(store, slug)
+        counts["removed"] += run_departures.see_off_all(ours, deadline)
+        for it in _under_way(ours):
+            if deadline.passed:
+                return
+            try:
+                if it.phase is Phase.STARTING:
+                    counts["documents"] += hand_out(ours, it, deadline.turn(TURN))
+                else:
+                    counts["cancelled"] += cancel_jobs(ours, it, deadline.turn(TURN))
+            except Exception as error:
+                log.exception("The run %s of %s cannot go on now.", it.id, slug)
+                troubles.append(error)
 
 
 def _under_way(ours: ProjectRuns) -> Iterator[Run]:

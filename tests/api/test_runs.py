@@ -267,7 +267,7 @@ def test_what_is_left_when_things_go(api: Api) -> None:
     assert api.call("DELETE", f"{RUNS}/{run}", If_Match='"v99"').status_code == 412
     assert len(api.get(f"{RUNS}/{run}/documents").json()["items"]) == 1
     assert api.call("DELETE", f"{RUNS}/{run}").status_code == 204
-    for gone in (f"{RUNS}/{run}", place, f"{RUNS}/{run}/documents"):
+    for gone in (f"{RUNS}/{run}", place, f"{RUNS}/{run}/documents", f"{RUNS}/{run}/artifacts"):
         assert "The run 'Outlines' was deleted on" in problem(api.get(gone), 404)
     assert api.get(f"{PROJECT}/jobs?run_id={run}").json()["items"][0]["run_id"] == run
 
