@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from jobs_app.domain.document import Plan
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES, By
@@ -37,6 +37,21 @@ class RunState(StrEnum):
     @property
     def is_final(self) -> bool:
         return self in (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)
+
+
+def phases_of(state: RunState) -> tuple[Phase, ...]:
+    """Those in which a run may be that is in this state."""
+    return _PHASES[state]
+
+
+_PHASES: Final[Mapping[RunState, tuple[Phase, ...]]] = {
+    RunState.DRAFT: (Phase.DRAFT, Phase.STARTED),
+    RunState.STARTING: (Phase.STARTING,),
+    RunState.RUNNING: (Phase.STARTED, Phase.CANCELLING, Phase.CANCELLED),
+    RunState.COMPLETED: (Phase.STARTED,),
+    RunState.FAILED: (Phase.STARTED,),
+    RunState.CANCELLED: (Phase.STARTED, Phase.CANCELLING, Phase.CANCELLED),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,9 @@ def tabs(request: PageRequest, current: Part) -> list[dict[str, Any]]:
     ]
 
 
-def shown(request: PageRequest, actor: Actor, slug: str, run_id: str, part: Part, asked: Asked) -> dict[str, Any]:
+def shown(
+    request: PageRequest, actor: Actor, slug: str, run_id: str, part: Part, asked: Asked[DocumentState]
+) -> dict[str, Any]:
     """What the part's template needs, and `found`, its page."""
     cursor = request.GET.get("cursor") or None
     if part is Part.ARTIFACTS:

@@ -15,7 +15,7 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.run import Phase, RunState
 from jobs_app.errors import PreconditionFailedError, RefusedError
 from jobs_app.pages import gone, run_filters, run_parts
-from jobs_app.pages.first_steps import first_run_command
+from jobs_app.pages.first_steps import attach_command, first_run_command
 from jobs_app.pages.forms import tell
 from jobs_app.pages.links import link_with
 from jobs_app.pages.requests import PageRequest, actor_of
@@ -94,22 +94,16 @@ CHOICES: Mapping[str, Choice] = {
 def index(request: PageRequest, slug: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
-    text = run_filters.read(request.GET).text
-    found = run_service.find(actor, slug, text=text or None, cursor=request.GET.get("cursor") or None, limit=PAGE)
+    asked = run_filters.read_runs(request.GET)
+    cursor = request.GET.get("cursor") or None
+    found = run_service.find(actor, slug, state=asked.state, text=asked.text or None, cursor=cursor, limit=PAGE)
     has_more = found.next_cursor or found.previous_cursor
+    count = f"{wording.count_of(len(found.items), 'run')} {'on this page' if has_more else 'found'}"
     context = {
         "project": project,
         "rows": found.items,
-        "filters": {
-            "action": request.path,
-            "query": text,
-            "placeholder": "Words of a name or tag",
-            "count": f"{wording.count_of(len(found.items), 'run')} {'on this page' if has_more else 'found'}",
-            "chips": [{"name": "text", "value": text, "remove_url": request.path}] if text else [],
-            "clear_url": request.path,
-            "menus": [],
-        },
-        "narrows": bool(text),
+        "filters": run_filters.bar(request, asked, count),
+        "narrows": asked.narrows,
         "page": run_parts.pager(request, found),
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
         "command": first_run_command(request, slug),
@@ -183,10 +177,11 @@ def page(request: PageRequest, slug: str, run_id: str, attaching: AttachForm | N
         "failures": run_failures.of(actor, slug, run_id) if view.tally.failed else None,
         "refused": view.tally.plans.get(Plan.REFUSED),
         "refused_url": link_with(request, state=DocumentState.REFUSED.value, view=Part.LIST.value, cursor=None),
-        "filters": run_filters.bar(request, asked, _count(view, asked, parts["found"])),
+        "filters": run_filters.document_bar(request, asked, _count(view, asked, parts["found"])),
         "narrows": asked.narrows,
         "choices": [CHOICES[name] for name in actions_for(view)] if may_write else [],
         "may_write": may_write,
+        "command": attach_command(request, slug, run_id),
         "ask": request.GET.get("ask", ""),
         "attach": (attaching or AttachForm(aliases)) if may_attach else None,
         "upload": UploadForm() if may_attach else None,
@@ -214,7 +209,7 @@ def _has_troubled(view: RunView) -> bool:
     return any(view.tally.jobs.get(state) for state in (JobState.FAILED, JobState.TIMEOUT))
 
 
-def _count(view: RunView, asked: run_filters.Asked, found: Found[Any]) -> str:
+def _count(view: RunView, asked: run_filters.Asked[DocumentState], found: Found[Any]) -> str:
     if not asked.text:
         counts = run_filters.by_state(view.tally)
         return wording.count_of(counts[asked.state] if asked.state else view.tally.documents, "document")

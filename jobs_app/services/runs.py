@@ -24,6 +24,7 @@ from storage_app.records.query import Condition, Node, Op
 
 ORDERS: Final = ("-created_at", "created_at")
 AT_ONCE: Final = timedelta(seconds=2)  # how long a request helps along before it leaves the rest to the task
+LONGEST_SIFTING: Final = timedelta(seconds=2)
 LONGEST_RETRY: Final = timedelta(seconds=10)
 CHANGEABLE_ALWAYS: Final = frozenset({"name", "tags"})
 CHANGEABLE_WHILE_STARTING: Final = frozenset({"name"})  # the jobs that are still to be made must be as the first were
@@ -82,12 +83,15 @@ def find(
     slug: str,
     *,
     phases: Sequence[Phase] = (),
+    state: RunState | None = None,
     text: str | None = None,
     order: str = "-created_at",
     cursor: str | None = None,
     limit: int = 50,
 ) -> Found[RunView]:
-    """One page, newest first unless told otherwise."""
+    """One page, newest first unless told otherwise. A state follows from the jobs and is looked for run by run: as long
+    as there is a cursor there may be more, also where a page is short.
+    """
     _, ours = runs_of(actor, slug, Scope.READ)
     if order not in ORDERS:
         raise InvalidError.at("order", f"choose one of {', '.join(ORDERS)}")
@@ -98,8 +102,25 @@ def find(
         if not text.split():
             raise InvalidError.at("q", "has no word in it")
         nodes.append(Condition(("search",), Op.SEARCH, text))
+    if state is not None:
+        nodes.append(Condition(("phase",), Op.IN, [phase.value for phase in run.phases_of(state)]))
+        return _sifted(ours, nodes, state, order, cursor, limit)
     found = ours.runs.find(nodes, order, limit, cursor)
     return Found([_seen(ours, each) for each in found.items], found.next_cursor, found.previous_cursor)
+
+
+def _sifted(
+    ours: ProjectRuns, nodes: Sequence[Node], state: RunState, order: str, cursor: str | None, limit: int
+) -> Found[RunView]:
+    deadline, first, views = Deadline(LONGEST_SIFTING), cursor, list[RunView]()
+    before: str | None = None
+    while True:
+        page = ours.runs.find(nodes, order, limit - len(views), cursor)
+        before = page.previous_cursor if cursor == first else before
+        views += [view for each in page.items if (view := _seen(ours, each)).state is state]
+        cursor = page.next_cursor
+        if cursor is None or len(views) == limit or deadline.passed:
+            return Found(views, cursor, before)
 
 
 def change(actor: Actor, slug: str, id: str, changes: Mapping[str, Any], version: int | None = None) -> RunView:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.messages import get_messages
@@ -15,8 +16,10 @@ from jobs_app.domain.job import Job
 from jobs_app.domain.job_transitions import Failure
 from jobs_app.domain.library import Kind
 from jobs_app.domain.new_run import NewRun
+from jobs_app.domain.run import RunState
 from jobs_app.models import Project
 from jobs_app.pages import run_parts
+from jobs_app.pages import runs as run_pages
 from jobs_app.services import artifacts, claims, documents, files, jobs, library, runs
 from jobs_app.services.artifacts import NewArtifact
 from tests.factories import claim_job, make_job, make_person
@@ -114,6 +117,32 @@ def test_variables_of_a_text_are_given_on_the_page_and_come_back_in_its_edit(
     assert said(operator, place, **touched, version=view.run.version) == ["The run is changed."]
     after = runs.get(COMMAND, "alpha", view.run.id).run
     assert (after.name, [use.variables for use in after.uses]) == ("y", [given])
+
+
+def test_runs_are_found_by_the_state_that_follows_from_their_jobs(
+    operator: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(project, name="Idle")
+    for name, end in (("Good", True), ("Bad", False), ("Good too", True)):
+        runs.start(COMMAND, "alpha", make_run(project, f"docs/{name}.md", name=name))
+        claimed = claim_job(project)
+        if end:
+            claims.complete(COMMAND, "alpha", claimed.job.id, claimed.lease_token)
+        else:
+            claims.fail(COMMAND, "alpha", claimed.job.id, claimed.lease_token, Failure("bad", retryable=False))
+    for state, names in (
+        ("draft", ["Idle"]),
+        ("completed", ["Good too", "Good"]),
+        ("failed", ["Bad"]),
+        ("running", []),
+    ):
+        assert shown(body(operator, f"/p/alpha/runs/?state={state}")) == names
+    first = runs.find(COMMAND, "alpha", state=RunState.COMPLETED, limit=1)
+    second = runs.find(COMMAND, "alpha", state=RunState.COMPLETED, limit=1, cursor=first.next_cursor)
+    assert [view.run.name for view in (*first.items, *second.items)] == ["Good too", "Good"]
+    monkeypatch.setattr(runs, "LONGEST_SIFTING", timedelta(seconds=-1))
+    monkeypatch.setattr(run_pages, "PAGE", 1)
+    assert "Not all runs were looked at yet." in body(operator, "/p/alpha/runs/?state=failed")
 
 
 def test_of_a_run_that_was_started_only_the_name_is_edited_and_nobody_is_overwritten(
