@@ -18,7 +18,7 @@ from jobs_app.pages.links import link_with, link_without
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.services import access, files, paging, storages
 from jobs_app.services import outbox as outbox_service
-from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo, StorageVersion
+from storage_app.providers import StorageError, StorageFileInfo, StorageVersion
 
 PAGE: Final = 100
 MOST_VERSIONS: Final = 100
@@ -277,7 +277,7 @@ def _text_at(actor: Actor, slug: str, storage: str, path: str, version: str) -> 
     except UnicodeDecodeError:
         return None
     except StorageError as error:
-        if error.code is StorageErrorCode.NOT_FOUND:
+        if error.is_absence:
             return ""
         raise
 

@@ -67,7 +67,7 @@ def row(state: StorageState, slug: str) -> StorageRow:
         state.hash_kind,
         state.health,
         "unknown" if state.health is None else "up" if state.health.healthy else "down",
-        list(_facts(state.health.details if state.health else {})),
+        list(_facts(state.health.details if state.health else {}, state.root)),
         [*_windows(limits), *_content(limits)],
         _time(limits.get("blocked_until")),
         cache["hits"] / asked if asked else None,
@@ -82,10 +82,10 @@ def capabilities(states: Sequence[StorageState]) -> list[Capability]:
     ]
 
 
-def _facts(details: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """What a health check said that a person understands, in words."""
+def _facts(details: Mapping[str, Any], root: str | None) -> Sequence[tuple[str, str]]:
+    """Where it lies, and what a health check said that a person understands, in words."""
     said = {name: value for name, value in details.items() if value is not None}
-    found = []
+    found = [("Folder", root)] if root else []
     if "latency_ms" in said:
         found.append(("Answered in", wording.duration(said["latency_ms"] / 1000)))
     if "free_bytes" in said and "total_bytes" in said:

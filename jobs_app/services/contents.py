@@ -13,7 +13,7 @@ from jobs_app.stores.artifacts import known_contents, remember_content
 from storage_app import file_storages
 from storage_app.hashes import Hasher, HashKind, kind_of
 from storage_app.outbox.reading import PendingView
-from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo
+from storage_app.providers import StorageError, StorageFileInfo
 from storage_app.records.base import RecordStore
 
 
@@ -80,7 +80,7 @@ class Contents:
         except StorageError as error:
             info = error
         if isinstance(info, StorageError):
-            return Look(missing=info.code is StorageErrorCode.NOT_FOUND, problem=info.message)
+            return Look(missing=info.is_absence, problem=info.message)
         if info.is_directory or info.sha is None:
             return Look(missing=True, problem=f"{path} is a folder.")
         return Look(info.sha, info.size)
@@ -102,7 +102,7 @@ class Contents:
             for piece in file_storages.pieces_of(stream):
                 hasher.update(piece)
         except StorageError as error:
-            gone = error.code is StorageErrorCode.NOT_FOUND
+            gone = error.is_absence
             return Look(look.hash, look.size, missing=gone, problem=error.message), None
         if stream.info.sha is None:
             return look, None

@@ -155,19 +155,21 @@ _AT_ONCE: Final = 500
 
 
 def _ask_storage(alias: str, project: str, changes: Sequence[Change]) -> None:
-    """An unknown storage is refused whatever is asked; one that does not answer now is asked when it is sent to."""
+    """An unknown storage is refused whatever is asked; one that cannot be opened or does not answer now, for whatever
+    reason, is asked when it is sent to: deferring is for a storage that is away.
+    """
     conditional = [change for change in changes if _has_condition(change)]
 
     async def look(storages: Storages) -> None:
-        provider = storages.for_project(alias, project)
+        storages.check_allowed(alias, project)
         for change in conditional:
             try:
-                info = await provider.get_file_info(change.path)
+                info = await storages.for_project(alias, project).get_file_info(change.path)
             except StorageError as error:
-                if error.retryable:
-                    return
-                if error.code is not StorageErrorCode.NOT_FOUND:
+                if error.code is StorageErrorCode.INVALID_PATH:
                     raise
+                if not error.is_absence:
+                    return
                 info = None
             _hold_against(change, info)
 

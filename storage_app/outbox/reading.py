@@ -12,7 +12,7 @@ from storage_app.outbox import leases, pending
 from storage_app.outbox.tables import PendingAction, PendingChange
 from storage_app.providers import errors
 from storage_app.providers.base import StorageProvider
-from storage_app.providers.errors import StorageError, StorageErrorCode
+from storage_app.providers.errors import StorageError
 from storage_app.providers.factory import Storages
 from storage_app.providers.streams import BytesStream, StorageStream, span
 from storage_app.providers.types import StorageCapability, StorageFile, StorageFileInfo, StorageVersion
@@ -29,11 +29,12 @@ class PendingView:
 
     @property
     def capabilities(self) -> StorageCapability:
-        return self._ask_now(_capabilities)
+        return self._ask_storages(lambda storages: storages.for_project(self.alias, self.project).capabilities)
 
     @cached_property
     def hash_kind(self) -> HashKind:
-        return self._ask_now(_hash_kind)
+        """Known while the storage is away too: what is pending is read back all the same."""
+        return self._ask_storages(lambda storages: storages.hash_kind(self.alias))
 
     def read_file(self, path: str) -> StorageFile:
         path = _path(path)
@@ -50,7 +51,7 @@ class PendingView:
         try:
             info = self._ask(lambda provider: provider.get_file_info(path))
         except StorageError as error:
-            if error.code is StorageErrorCode.NOT_FOUND and self._is_pending_folder(path):
+            if error.is_absence and self._is_pending_folder(path):
                 return StorageFileInfo(path, None, 0, is_directory=True)
             raise
         if info.is_directory and not self.list_files(path):
@@ -114,7 +115,7 @@ class PendingView:
         try:
             return self.get_file_info(path)
         except StorageError as error:
-            if error.code is StorageErrorCode.NOT_FOUND:
+            if error.is_absence:
                 raise _Missing from error
             raise
 
@@ -165,9 +166,9 @@ class PendingView:
 
         return file_storages.run(work)
 
-    def _ask_now(self, look: Callable[[StorageProvider], T]) -> T:
+    def _ask_storages(self, look: Callable[[Storages], T]) -> T:
         async def work(storages: Storages) -> T:
-            return look(storages.for_project(self.alias, self.project))
+            return look(storages)
 
         return file_storages.run(work)
 
@@ -191,14 +192,6 @@ async def _infos(provider: StorageProvider, wanted: Sequence[str]) -> dict[str, 
                 return error
 
     return dict(zip(wanted, await asyncio.gather(*map(info, wanted)), strict=True))
-
-
-def _capabilities(provider: StorageProvider) -> StorageCapability:
-    return provider.capabilities
-
-
-def _hash_kind(provider: StorageProvider) -> HashKind:
-    return provider.hash_kind
 
 
 def _child(path: str, start: str) -> str:

@@ -317,6 +317,24 @@ class TestStorages:
         assert "The storage away is down." in body(operator, "/p/alpha/jobs/")
         file_storages.close()
 
+    def test_where_a_storage_lies_on_the_server_is_told_to_nobody_but_who_runs_it(
+        self, operator: Client, project: Project, settings: Settings, tmp_path: Path
+    ) -> None:
+        away = {"provider": "local", "root_path": str(tmp_path / "canary"), "create_root": False}
+        settings.FILE_STORAGES = {"default": {"provider": "memory"}, "away": away}
+        (said_so,) = said(operator, "/p/alpha/storages/away/test/")
+        assert said_so == "away is down. The root folder of the storage is not there."
+        new = {"path": "a.txt", "text": "kept", "sha": "", "message": "", "deferred": "on"}
+        assert operator.post("/p/alpha/documents/away/new/", new).status_code == 302
+        outbox.flush(COMMAND, "alpha", "away")
+        for path in ("storages/", "documents/away/outbox/", "documents/away/file/?path=a.txt", "jobs/"):
+            assert "canary" not in body(operator, f"/p/alpha/{path}")
+        assert "canary" not in body(operator, "/p/alpha/documents/away/", 503)
+        boss = Client()
+        boss.force_login(make_person(runs_the_server=True))
+        assert "canary" in body(boss, "/p/alpha/storages/")
+        file_storages.close()
+
     def test_limits_and_cache_hits_are_figures(self) -> None:
         now = datetime.now(UTC)
         reset = int((now + timedelta(minutes=10)).timestamp())

@@ -160,6 +160,8 @@ def _check(reporter: Reporter, options: Options) -> None:
         health = file_storages.run(lambda storages, alias=alias: file_storages.health_of(storages, alias, 30.0))  # type: ignore[misc]  # bound now
         wrong += not health
         said = "answers" if health else health.message
+        if not health and (root := _root(alias)):
+            said = f"{said} ({root})"
         reporter.result(f"{alias}: {said}", alias=alias, healthy=bool(health), message=health.message)
         if health and options["files"]:
             wrong += _check_files(reporter, Place(alias, "", options["project"]))
@@ -325,11 +327,16 @@ def _is_sound(place: Place, info: StorageFileInfo) -> bool:
         try:
             return await copying.is_sound(place.provider(storages), info)
         except StorageError as error:
-            if error.code is StorageErrorCode.NOT_FOUND:
+            if error.is_absence:
                 return True  # deleted since it was listed
             raise
 
     return file_storages.run(look)
+
+
+def _root(alias: str) -> str | None:
+    """Whoever types commands here may know where it lies."""
+    return next((storage.root for storage in file_storages.defined() if storage.alias == alias), None)
 
 
 def _delete(reporter: Reporter, place: Place, options: Options) -> None:

@@ -94,7 +94,7 @@ class GitHubStorageProvider(StorageProvider):
         try:
             return await self.read_file(path)
         except StorageError as error:
-            if _is_missing_file(error):
+            if error.is_absence:
                 return None
             raise
 
@@ -258,11 +258,6 @@ def _token_source(
     if any(app):
         raise ValueError("an App needs app_id, app_private_key and installation_id")
     return StaticToken(token)
-
-
-def _is_missing_file(error: StorageError) -> bool:
-    """Not a repository or a branch that is missing: to take that for an absent file would invite overwriting."""
-    return error.code is StorageErrorCode.NOT_FOUND and error.reason is None
 
 
 _COMMIT: Final = re.compile("[0-9a-f]{40}")
