@@ -60,6 +60,11 @@ def listed(
     return _view(actor, slug, storage).list_files(prefix, recursive=recursive)
 
 
+def waiting(actor: Actor, slug: str, storage: str, *, prefix: str = "") -> list[StorageFileInfo]:
+    """What lies in a folder and is known while the storage does not answer: what waits to be sent there."""
+    return _view(actor, slug, storage).list_pending(prefix)
+
+
 def found(actor: Actor, slug: str, storage: str, pattern: str) -> list[StorageFileInfo]:
     """The files whose path matches a glob."""
     return _view(actor, slug, storage).list_files_glob(pattern)

@@ -95,6 +95,10 @@ class PendingView:
         found = self._ask(lambda provider: provider.list_files(folder, recursive=recursive))
         return self._overlaid(found, folder, rows, recursive) if rows else found
 
+    def list_pending(self, path_prefix: str = "") -> list[StorageFileInfo]:
+        """As `list_files` of what is pending alone, while the storage does not answer."""
+        return self._overlaid([], _folder(path_prefix), pending.all_visible(self.alias, self.project), recursive=False)
+
     def list_files_glob(self, pattern: str) -> list[StorageFileInfo]:
         rows = pending.all_visible(self.alias, self.project)
         found = self._ask(lambda provider: provider.list_files_glob(pattern))
