@@ -50,6 +50,7 @@ KINDS: Final[dict[str, Kind]] = {
             "installation_id": str,
         },
         ("repository",),
+        "storage_app.providers.github.options:check",
     ),
     "object": Kind(
         "storage_app.providers.object.provider:ObjectStorageProvider",

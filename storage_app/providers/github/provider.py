@@ -16,7 +16,7 @@ from storage_app.hashes import HashKind
 from storage_app.providers import errors
 from storage_app.providers.base import StorageProvider
 from storage_app.providers.errors import StorageError, StorageErrorCode
-from storage_app.providers.github import lookups, tree, versions
+from storage_app.providers.github import lookups, options, tree, versions
 from storage_app.providers.github.api import GitHubApi
 from storage_app.providers.github.clock import Clock
 from storage_app.providers.github.endpoints import Endpoints
@@ -247,16 +247,12 @@ def _token_source(
     endpoints: Endpoints,
     clock: Clock,
 ) -> TokenSource:
-    given = [token is not None, token_file is not None, any(app)]
-    if sum(given) > 1:
-        raise ValueError("a GitHub storage takes one of token, token_file and the options of an App")
+    options.check_token({"token": token, "token_file": token_file, **dict(zip(options.APP, app, strict=True))})
     if token_file is not None:
         return FileToken(Path(token_file))
     app_id, private_key, installation_id = app
     if app_id and private_key and installation_id:
         return AppToken(app_id, private_key, installation_id, endpoints.rest, endpoints.name, clock)
-    if any(app):
-        raise ValueError("an App needs app_id, app_private_key and installation_id")
     return StaticToken(token)
 
 
