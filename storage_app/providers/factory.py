@@ -116,10 +116,13 @@ class Storages:
         """What the project has there: of a shared storage its own folder, which nothing it names can leave. Somebody
         else's storage is NOT_FOUND, like one that never was.
         """
+        base = self.base_path(alias, slug)
+        return ScopedStorageProvider(self.get(alias), base) if base else self.get(alias)
+
+    def base_path(self, alias: str, slug: str) -> str:
+        """Where in the whole storage the project's files are; "" where it has all of it. NOT_FOUND as `for_project`."""
         self.check_allowed(alias, slug)
-        if self.owner(alias) is None:
-            return ScopedStorageProvider(self.get(alias), _base_path(slug))
-        return self.get(alias)
+        return _base_path(slug) if self.owner(alias) is None else ""
 
     def check_allowed(self, alias: str, slug: str) -> None:
         """NOT_FOUND where `for_project` says so; nothing is opened."""
