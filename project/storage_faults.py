@@ -12,6 +12,7 @@ from storage_app.providers.errors import StorageError, StorageErrorCode
 # Where the reason says more than the code; all are for now, but for what needs a person.
 BY_REASON: Mapping[str, str] = {
     "storage_full": "storage_full",
+    "outbox_full": "busy",
     "lock_timeout": "lock_timeout",
     "read_only": "read_only",
     "closed": "store_unavailable",

@@ -254,7 +254,10 @@ def _tabs(
 
 def _history(request: PageRequest, actor: Actor, slug: str, storage: str, path: str, tab: str) -> dict[str, Any]:
     versions = files.versions(actor, slug, storage, path, limit=MOST_VERSIONS)
-    context: dict[str, Any] = {"versions": _rows(versions, slug, storage, path, request.GET.get("version"))}
+    context: dict[str, Any] = {
+        "versions": _rows(versions, slug, storage, path, request.GET.get("version")),
+        "more_versions": len(versions) == MOST_VERSIONS,
+    }
     if tab == "diff":
         newer = request.GET.get("version") or (versions[0].version if versions else "")
         older = request.GET.get("against") or _before(versions, newer)

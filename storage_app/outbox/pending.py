@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
 from storage_app import file_storages, hashes, paths
@@ -23,6 +23,9 @@ from storage_app.providers.types import FileChange, StorageFileInfo
 
 LARGEST_FILE: Final = 32 * 1024 * 1024
 LONGEST_MESSAGE: Final = 2000
+# Of one project for one storage, which may be away for long: the database is no second storage.
+MOST_FILES: Final = 10_000
+MOST_BYTES: Final = 2 * 1024**3
 VISIBLE: Final = (PendingState.WAITING, PendingState.SENDING)
 
 assert LARGEST_FILE <= LARGEST_BUFFERED
@@ -209,7 +212,16 @@ def _taken_in(
     with transaction.atomic():
         _refuse_what_is_in_the_way(alias, project, ordered)
         taken = {change.path: _take_in(alias, project, change, message, author) for change in ordered}
+        _refuse_too_much(alias, project)
     return [taken[change.path] for change in changes]
+
+
+def _refuse_too_much(alias: str, project: str) -> None:
+    held = PendingChange.objects.filter(alias=alias, project=project).aggregate(files=Count("id"), bytes=Sum("size"))
+    if held["files"] > MOST_FILES or (held["bytes"] or 0) > MOST_BYTES:
+        message = "As much waits for this storage as may. More is taken when some of it was sent or discarded."
+        details = {"reason": "outbox_full", "files": MOST_FILES, "bytes": MOST_BYTES}
+        raise StorageError(StorageErrorCode.INTERNAL_ERROR, message, None, details)
 
 
 def _take_in(alias: str, project: str, change: Change, message: str, author: str) -> PendingChange | None:

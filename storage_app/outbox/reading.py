@@ -1,7 +1,6 @@
 """A storage as it will be: what is pending shines through reads, listings, globs and hashes. For sync code."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Final, TypeVar
@@ -69,9 +68,12 @@ class PendingView:
         return found | (self._ask(lambda provider: _infos(provider, rest)) if rest else {})
 
     def file_exists(self, path: str) -> bool:
-        with contextlib.suppress(_Missing):
-            return not self._found(path).is_directory
-        return False
+        """Asks anew where the storage keeps what it knows for a while: more hangs on this than on a look."""
+        path = _path(path)
+        row = pending.visible(self.alias, self.project, path)
+        if row is not None:
+            return row.action == PendingAction.WRITE
+        return self._ask(lambda provider: provider.file_exists(path))
 
     def get_file_hash(self, path: str) -> str:
         sha = self.get_file_info(path).sha
@@ -114,14 +116,6 @@ class PendingView:
 
     def read_version(self, path: str, version: str) -> StorageFile:
         return self._ask(lambda provider: provider.read_version(path, version))
-
-    def _found(self, path: str) -> StorageFileInfo:
-        try:
-            return self.get_file_info(path)
-        except StorageError as error:
-            if error.is_absence:
-                raise _Missing from error
-            raise
 
     def _visible(self, path: str) -> PendingChange | None:
         """What is pending of the path; one that deletes it is as if nothing were there."""
@@ -175,10 +169,6 @@ class PendingView:
             return look(storages)
 
         return file_storages.run(work)
-
-
-class _Missing(Exception):  # noqa: N818 - no error: an answer
-    pass
 
 
 # How often something had been sent when this process last looked; touched on the storages' loop alone.

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -475,6 +476,31 @@ def test_what_is_deferred_to_nobodys_storage_is_refused(settings: Settings) -> N
             pending.put(alias, PROJECT, [FileWrite("a", b"1")], "m")
         assert caught.value.reason == "unknown_storage"
     assert not PendingChange.objects.exists()
+
+
+def test_no_more_waits_than_may(monkeypatch: pytest.MonkeyPatch, settings: Settings, view: PendingView) -> None:
+    """A storage that stays away must not fill the database."""
+    settings.FILE_STORAGES = {ALIAS: {"provider": "memory"}}
+    monkeypatch.setattr(pending, "MOST_FILES", 2)
+    monkeypatch.setattr(pending, "MOST_BYTES", 10)
+    put("a", b"1")
+    put("b", b"1")
+    for path, content in (("c", b"1"), ("a", b"x" * 10)):
+        error = refused(StorageErrorCode.INTERNAL_ERROR, path, content)
+        assert error.reason == "outbox_full"
+    assert view.read_file("a").content == b"1", "what was refused changed nothing"
+    put("a", b"22")
+    flush()
+    put("c", b"1")
+    file_storages.close()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="elsewhere content lies apart from its row")
+def test_content_lies_last_in_its_row() -> None:
+    """Else each look at what waits would read all of it from the disk."""
+    with connection.cursor() as cursor:
+        columns = connection.introspection.get_table_description(cursor, PendingChange._meta.db_table)
+    assert columns[-1].name == "content"
 
 
 def begin() -> None:
