@@ -410,7 +410,12 @@ class Config(BaseSettings):
             )
         if self.storage_provider == "object" and not (self.object_bucket or (default and default.get("bucket"))):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=object needs HOLDFAST_OBJECT_BUCKET")
-        if self.storage_provider == "github" and not (self.github_repo and self.github_token):
+        own = default or {}
+        if self.storage_provider == "github" and not (
+            (self.github_repo or own.get("repository"))
+            # the other ways to a token, and a public repository that is only read, are options of the storage
+            and (self.github_token or any(name in own for name in ("token", "token_file", "app_id")))
+        ):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=github needs HOLDFAST_GITHUB_REPO and HOLDFAST_GITHUB_TOKEN")
         if "*" in self.allowed_hosts and not self.debug:
             raise ValueError("HOLDFAST_ALLOWED_HOSTS may hold * only with HOLDFAST_DEBUG=true")
