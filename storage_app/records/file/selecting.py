@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, product
 from typing import Any, Final
 
-from storage_app.records import cursors, grams
+from storage_app.records import cursors, grams, written
 from storage_app.records.base import Select, Selection
 from storage_app.records.cursors import Seek, Terms
 from storage_app.records.declarations import Ids, Key, Kind
@@ -150,7 +150,7 @@ def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tupl
 
 def _is_bound(node: Node, terms: Terms) -> bool:
     """Whether a condition is on the field of the order, and so bounds the way itself."""
-    return isinstance(node, Condition) and node.name in ("id", terms[0][0])
+    return isinstance(node, Condition) and node.name == terms[0][0]
 
 
 def _few_candidates(connection: sqlite3.Connection, table: Table, where: Where) -> Sql | None:
@@ -358,15 +358,33 @@ def _without(where: Where, node: Node) -> Where:
 
 
 def _split(table: Table, where: Iterable[Node]) -> tuple[list[Sql], Where]:
-    """What the index expresses exactly, and the rest."""
-    exact, left = [], []
+    """What the index can say, and the conditions of which that is not the whole."""
+    said, left = [], []
     for node in where:
         condition = _sql(table, node)
         if condition is None:
             left.append(node)
-        else:
-            exact.append(condition)
-    return exact, tuple(left)
+            condition = _in_the_text(node)
+        if condition is not None:
+            said.append(condition)
+    return said, tuple(left)
+
+
+def _in_the_text(node: Node) -> Sql | None:
+    """What stands in the text of every document that meets the condition, and in some others."""
+    if isinstance(node, Not):
+        return None
+    if not isinstance(node, Condition):
+        found = [_in_the_text(part) for part in node.parts]
+        known = [part for part in found if part is not None]
+        if not known or (isinstance(node, AnyOf) and len(known) < len(found)):
+            return None
+        joined = (" OR " if isinstance(node, AnyOf) else " AND ").join(sql for sql, _ in known)
+        return f"({joined})", tuple(chain.from_iterable(values for _, values in known))
+    texts = written.wanted(node)
+    if not texts or not all(map(_bindable, texts)):
+        return None
+    return f"({' OR '.join(['instr(text, ?) > 0'] * len(texts))})", texts
 
 
 def _split_on_the_way(table: Table, where: Iterable[Node]) -> tuple[list[Sql], Where]:
