@@ -50,6 +50,7 @@ class _Operation:
         token = installation.project(SLUG)
         self._make()
         self._api = installation.serve().api(token, SLUG)
+        self._api.get("/jobs").raise_for_status()  # a server's very first answer takes longer than any other
         self._looks: list[float] = []
 
     def report(self) -> Iterator[str]:

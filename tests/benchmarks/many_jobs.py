@@ -30,25 +30,26 @@ def _filled(size: int) -> dict[str, Any]:
     them."""
     from jobs_app.stores.jobs import JOBS, to_document
     from storage_app.records.configured import record_store
-    from storage_app.records.operations import Durability
+    from storage_app.records.operations import Durability, Insert
 
     store = record_store()
-    now, ids = store.now(), []
+    now, firsts = store.now(), []
     for start in range(0, size, BATCH):
-        jobs = [_job(number, now - AGES + AGES * number / size) for number in range(start, min(start + BATCH, size))]
-        documents = [to_document(job, now) for job in jobs]
-        made = store.insert_many(SLUG, JOBS.name, documents, durability=Durability.KILL_SAFE)
-        ids.append(str(made[0].id))
-    return {"middle": ids[len(ids) // 2]}
+        numbers = range(start, min(start + BATCH, size))
+        jobs = [_job(str(store.new_id(JOBS.name)), number, now - AGES + AGES * number / size) for number in numbers]
+        made = [Insert(JOBS.name, to_document(job, now), job.id) for job in jobs]
+        store.apply(SLUG, made, durability=Durability.KILL_SAFE)
+        firsts.append(jobs[0].id)
+    return {"middle": firsts[len(firsts) // 2]}
 
 
-def _job(number: int, at: datetime) -> Any:
+def _job(id: str, number: int, at: datetime) -> Any:
     from jobs_app.domain import job_transitions, lease, new_job
     from jobs_app.domain.job import By
     from jobs_app.domain.job_states import JobState
     from jobs_app.domain.job_transitions import Failure
 
-    pending = new_job.make(_new(number), "", at, By("token", "bench")).job
+    pending = new_job.make(_new(number), id, at, By("token", "bench")).job
     if number % 10 == 0:
         return pending
     worker = f"worker-{number % 64}"

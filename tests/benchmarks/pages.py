@@ -139,7 +139,7 @@ def _calls(api: httpx.Client, person: httpx.Client, middle: str) -> dict[str, tu
         "deep": (api, f"{JOBS}?{deep}"),
         "one": (api, f"{JOBS}/{middle}"),
         "id searched": (api, f"{JOBS}?{urlencode({'q': middle})}"),
-        "id begun": (api, f"{JOBS}?{urlencode({'q': f'id:{middle[:20]}'})}"),
+        "id begun": (api, f"{JOBS}?{urlencode({'q': f'id:{middle[:20]}*'})}"),
         "statistics": (api, f"{JOBS}/stats"),
         "suggestions": (api, f"{JOBS}/suggestions?{urlencode({'q': 'type:'})}"),
         "overview": (person, f"/p/{SLUG}/"),

@@ -98,9 +98,9 @@ def _expression(layout: Layout, dialect: Dialect, node: Node) -> Expression | No
     if isinstance(node, Condition):
         return _comparison(layout, dialect, node)
     if isinstance(node, Not):
-        part = _expression(layout, dialect, node.part)
+        part = _within(layout, dialect, node.part)
         return Expression(f"({part.sql}) IS NOT TRUE", part.parameters) if part and part.exact else None
-    found = [_expression(layout, dialect, part) for part in node.parts]
+    found = [_within(layout, dialect, part) for part in node.parts]
     known = [expression for expression in found if expression is not None]
     is_choice = isinstance(node, AnyOf)
     if len(known) < len(found) and (is_choice or not known):
@@ -112,6 +112,13 @@ def _expression(layout: Layout, dialect: Dialect, node: Node) -> Expression | No
         tuple(value for expression in known for value in expression.parameters),
         exact=len(known) == len(found) and all(expression.exact for expression in known),
     )
+
+
+def _within(layout: Layout, dialect: Dialect, node: Node) -> Expression | None:
+    """As a part of another condition."""
+    if isinstance(node, Condition) and node.field is not None and node.field.kind is Kind.TEXT_LIST:
+        return _element(layout, node, alone=False)
+    return _expression(layout, dialect, node)
 
 
 def _comparison(layout: Layout, dialect: Dialect, node: Condition) -> Expression | None:
@@ -164,12 +171,14 @@ def _among(column: str, values: tuple[Any, ...]) -> Expression:
     return Expression(f"({' OR '.join(parts)})", known) if parts else _NEVER
 
 
-def _element(layout: Layout, node: Condition) -> Expression | None:
-    if node.op is not Op.CONTAINS or node.field is None:
+def _element(layout: Layout, node: Condition, alone: bool = True) -> Expression | None:
+    if node.op is not Op.CONTAINS or node.field is None or not _can_be_sent(node.value):
         return None
+    # With an offset, of nothing, PostgreSQL looks each row's element up; without, it may gather all rows that have it.
+    offset = "" if alone else " LIMIT 1 OFFSET 0"
     sql = (
-        f"EXISTS (SELECT 1 FROM {layout.elements_table} AS e"
-        f" WHERE e.project = {layout.table}.project AND e.field = %s AND e.element = %s AND e.id = {layout.table}.id)"
+        f"EXISTS (SELECT 1 FROM {layout.elements_table} AS e WHERE e.project = {layout.table}.project"
+        f" AND e.field = %s AND e.element = %s AND e.id = {layout.table}.id{offset})"
     )
     return Expression(sql, (node.field.name, node.value))
 
