@@ -13,7 +13,7 @@ def enter_parts(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
 class Migration(migrations.Migration):
     dependencies = [
         ("jobs_app", "0007_segments"),
-        ("storage_app", "0004_parts_of_words"),
+        ("storage_app", "0005_parts_of_words"),
     ]
 
     operations = [

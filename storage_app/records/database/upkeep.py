@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from storage_app import strict_json
-from storage_app.records.base import Problem, Progress, Report
+from storage_app.records.answers import Problem, Progress, Report
 from storage_app.records.database import quarantine, rows, sequences, texts, words
 from storage_app.records.database.counting import COUNTS, TALLIES, Changes, counter_name, stored_values
 from storage_app.records.database.dialects import Dialect

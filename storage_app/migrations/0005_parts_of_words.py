@@ -16,7 +16,7 @@ def remove_slim_index(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("storage_app", "0003_record_words"),
+        ("storage_app", "0004_outbox_content_last"),
     ]
 
     operations = [
