@@ -209,6 +209,7 @@ def _facets(request: PageRequest, text: str, found: Matches | None) -> list[dict
         {
             "label": FACET_WORDS[name],
             "values": [FacetLink(one.value, one.count, link(name, one.value)) for one in values],
+            "partial": name in found.partial_facets,
         }
         for name, values in found.facets.items()
         if values

@@ -57,7 +57,9 @@ class FacetValue:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """`matched` counts what was found; `capped`: there are more, older ones. `facets` are of what was found."""
+    """`matched` counts what was found; `capped`: there are more, older ones. `facets` are of what was found; those of
+    `partial_facets` of the newest of that alone.
+    """
 
     items: list[Match]
     next_cursor: str | None
@@ -65,6 +67,7 @@ class Matches:
     capped: bool
     query: Query
     facets: dict[str, list[FacetValue]]
+    partial_facets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,8 @@ def search_in(
     last = _Place(numbers, chosen[-1].score, touched[chosen[-1].id], chosen[-1].id) if more and chosen else None
     next_cursor = _sealed(slug, last, terms) if last else None
     counted = _facets(records, hits.hits) if facets else {}
-    return Matches(items, next_cursor, len(hits.hits), hits.capped, asked.query, counted)
+    partial = FACETS if facets and hits.capped else ()
+    return Matches(items, next_cursor, len(hits.hits), hits.capped, asked.query, counted, partial)
 
 
 def suggestions(actor: Actor, slug: str, text: str, position: int) -> Completion:
@@ -215,13 +219,17 @@ def _listed(
 ) -> Matches:
     page = records.find(where, "-touched_at", limit, cursor)
     items = [_match(one, 0.0, asked) for one in page.segments]
+    matched = records.count(where)
     counted: dict[str, list[FacetValue]] = {}
+    partial: tuple[str, ...] = ()
     if facets:
+        partial = FACETS if matched > MOST_HITS else ()
         newest = list(islice(records.walk(where, "-touched_at"), MOST_HITS))
         counted = _counted(newest)
         if len(where) == 1:  # nothing but the tiers, which counters know
             counted.update(_from_counters(records, where))
-    return Matches(items, page.next_cursor, records.count(where), False, asked.query, counted)
+            partial = tuple(name for name in partial if name not in _FACET_FIELDS)
+    return Matches(items, page.next_cursor, matched, False, asked.query, counted, partial)
 
 
 def _match(segment: Segment, score: float, asked: Asked) -> Match:

@@ -201,6 +201,21 @@ def test_filters_alone_list_everything_and_facets_count(project: Project) -> Non
     assert texts(search(project, "is:pinned")) == []
 
 
+def test_facets_say_which_of_them_count_the_newest_alone(
+    project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_search, "MOST_HITS", 3)
+    for number in range(5):
+        make_segment(project, f"word {number}", tags=["a"], type="code")
+    counts = {}
+    for query in ("", "type:code", "0 OR 1"):
+        found = search(project, query, facets=True)
+        counts[query] = found.facets["type"][0].count, found.facets["tag"][0].count, found.partial_facets
+    assert counts[""] == (5, 3, ("tag",))
+    assert counts["type:code"] == (3, 3, segment_search.FACETS)
+    assert counts["0 OR 1"] == (2, 2, ())
+
+
 @pytest.mark.usefixtures("record_store")
 def test_highlights_are_offsets_into_the_original_text(project: Project) -> None:
     text = "Ünï ﬁne: parseConfig in src/foo.py, naïve 東京タワー"
