@@ -133,7 +133,7 @@ class Backend(ABC):
             records = self._select(project, select).records
             for record in records:
                 row = _RecordRow(record, asked.collection.keys(record.document))
-                if (text := text_of(asked.field, row.keys)) is not None:
+                if (text := text_of(asked.collection, row.keys)) is not None:
                     yield text, row
             if len(records) < LARGEST_PAGE:
                 return

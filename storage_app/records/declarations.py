@@ -141,10 +141,7 @@ class Collection:
 
     def keys(self, document: Mapping[str, Any]) -> dict[str, Key]:
         """The index key of every declared field; InvalidError names the field that holds something else."""
-        keys = {field.name: key_of(field, dig(document, field.path)) for field in self.fields}
-        if (words := self.words) is not None and self.partition is not None:
-            keys[words.name] = None if keys[self.partition] in words.absent_in else keys[words.name]
-        return keys
+        return {field.name: key_of(field, dig(document, field.path)) for field in self.fields}
 
     def order_terms(self, by: Iterable[str]) -> tuple[tuple[str, bool], ...]:
         """Field and whether descending, with the id at the end; InvalidError where a field cannot be ordered by."""

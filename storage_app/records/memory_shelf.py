@@ -183,8 +183,7 @@ class Shelf:
             self.entries += row.entries()
 
     def _add_words(self, row: MemoryRow) -> None:
-        field = self.collection.words
-        if field is not None and (text := text_of(field, row.keys)) is not None:
+        if (text := text_of(self.collection, row.keys)) is not None:
             self.words.add(row.id, text)
 
     def _refuse_taken(self, id: RecordId, prepared: Prepared) -> None:

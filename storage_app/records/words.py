@@ -162,7 +162,11 @@ def newest_of(field: Field, keys: Mapping[str, Key]) -> int:
     return moment if isinstance(moment, int) else NEVER
 
 
-def text_of(field: Field, keys: Mapping[str, Key]) -> str | None:
+def text_of(collection: Collection, keys: Mapping[str, Key]) -> str | None:
+    """What is indexed of a record; None where nothing is, as in a partition that is left out."""
+    field = collection.words
+    if field is None or (collection.partition is not None and keys[collection.partition] in field.absent_in):
+        return None
     text = keys[field.name]
     return text if isinstance(text, str) else None
 

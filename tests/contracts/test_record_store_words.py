@@ -146,6 +146,8 @@ def test_texts_of_a_partition_that_is_left_out_are_neither_found_nor_counted(pai
     assert store.check(project).problems == []
     store.rebuild_index(project)
     assert ids(find(store, project, "timed OR fox")) == ["p3", "p0", "p1"]
+    looked = store.query(project, PAPERS.name, {"shelf": "bin", "text__search": "FOX"})
+    assert [record.id for record in looked.records] == ["p7"]
 
 
 def test_a_time_that_moves_changes_the_order(pair: tuple[RecordStore, str]) -> None:

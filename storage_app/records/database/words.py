@@ -16,7 +16,7 @@ from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import Layout
 from storage_app.records.database.row import Row
 from storage_app.records.database.transactions import Database, Transaction
-from storage_app.records.declarations import Field, Key
+from storage_app.records.declarations import Collection, Field, Key
 from storage_app.records.ids import RecordId
 from storage_app.records.query import Condition, Node, Not
 from storage_app.records.words import Hits, Tallies, WordSelect, bounded, newest_of, text_of
@@ -93,12 +93,15 @@ def enter_parts(schema_editor: Any, collection: str, table: str, column: str, ab
 
 
 def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequence[Any]) -> None:
-    field = _field(layout)
     postgresql = transaction.dialect.is_postgresql
     columns, types = [*_COLUMNS], [*_TYPES]
     if postgresql:
         columns, types = [*columns, "vector"], [*types, "tsvector"]
-    values = [_values(layout, field, project, row, postgresql) for row in rows if text_of(field, row.keys) is not None]
+    values = [
+        _values(layout, project, row, text, postgresql)
+        for row in rows
+        if (text := text_of(layout.collection, row.keys)) is not None
+    ]
     for start in range(0, len(values), _ROWS):
         sql, parameters = bulk.source(transaction.dialect, types, values[start : start + _ROWS])
         transaction.later(f"INSERT INTO {TABLE} ({', '.join(columns)}) {sql}", parameters)
@@ -116,14 +119,18 @@ def delete(transaction: Transaction, layout: Layout, project: str, ids: Sequence
 def update(transaction: Transaction, layout: Layout, project: str, pairs: Sequence[tuple[Any, Any]]) -> None:
     """`pairs` are rows before and after; one before that does not tell its text is taken for another."""
     field = _field(layout)
-    other = [new for old, new in pairs if old.keys.get(field.name, _UNTOLD) != new.keys[field.name]]
+    other = [new for old, new in pairs if _is_another(layout.collection, field, old.keys, new.keys)]
     if other:
         delete(transaction, layout, project, [row.id for row in other])
         insert(transaction, layout, project, other)
     done = {row.id for row in other}
     for old, new in pairs:
         place = _place(layout, new.keys)
-        if new.id not in done and text_of(field, new.keys) is not None and _place(layout, old.keys) != place:
+        if (
+            new.id not in done
+            and text_of(layout.collection, new.keys) is not None
+            and _place(layout, old.keys) != place
+        ):
             transaction.later(
                 f"UPDATE {TABLE} SET newest = %s, part = %s WHERE project = %s AND collection = %s AND record = %s",
                 (*place, project, layout.name, new.id),
@@ -167,8 +174,7 @@ def stored(
 
 def expected(layout: Layout, keys: Mapping[str, Any]) -> Stored | None:
     """What `stored` should give for a record with these keys."""
-    field = _field(layout)
-    text = text_of(field, keys)
+    text = text_of(layout.collection, keys)
     return None if text is None else (tokens.VERSION, *_place(layout, keys), text.casefold())
 
 
@@ -193,7 +199,6 @@ _WALKED: Final = 500
 _COLUMNS: Final = ("project", "collection", "record", "newest", "part", "length", "form", "scope", "tokens", "folded")
 _TYPES: Final = ("text", "text", "text", "bigint", "text", "integer", "smallint", "text", "text", "text")
 _LOOKED_AT: Final = ("number", "newest", "record", "part", "tokens", "folded")
-_UNTOLD: Final = object()
 
 
 class _Request:
@@ -222,7 +227,7 @@ class _Request:
             rows = fetch(*self._statement(_CHUNK, start))
             for id, newest, words, document in rows:
                 row = Row(self.layout, id, 0, document)
-                text = text_of(self.asked.field, row.keys)
+                text = text_of(self.layout.collection, row.keys)
                 if text is not None and self.asked.holds(text, row):
                     found += 1
                     yield id, newest, words
@@ -307,8 +312,11 @@ def _frequency(database: Database, scope: tuple[str, str], term: Scored) -> int:
     return int(rows[0][0])
 
 
-def _values(layout: Layout, field: Field, project: str, row: Any, postgresql: bool) -> tuple[Any, ...]:
-    text = text_of(field, row.keys) or ""
+def _is_another(collection: Collection, field: Field, old: Mapping[str, Key], new: Mapping[str, Key]) -> bool:
+    return field.name not in old or text_of(collection, old) != text_of(collection, new)
+
+
+def _values(layout: Layout, project: str, row: Any, text: str, postgresql: bool) -> tuple[Any, ...]:
     found = tokens.indexed(text)
     words = tokens.index_text_of(found)
     scope = _scope(project, layout.name)

@@ -57,7 +57,7 @@ class _Request:
                 return
 
     def _holds(self, row: Row) -> bool:
-        text = text_of(self.asked.field, row.keys)
+        text = text_of(self.table.collection, row.keys)
         return text is not None and self.asked.holds(text, row)
 
     def _statement(self, most: int) -> tuple[str, list[Any]]:

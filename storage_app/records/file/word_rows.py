@@ -19,7 +19,7 @@ def change(
     field = table.collection.words
     if field is None:
         return
-    old, new = (text_of(field, keys) if keys else None for keys in (before, after))
+    old, new = (text_of(table.collection, keys) if keys else None for keys in (before, after))
     if old == new:
         if new is not None and newest_of(field, before) != newest_of(field, after):
             connection.execute(table.words.touch, (newest_of(field, after), number))
