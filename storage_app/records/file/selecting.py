@@ -139,7 +139,7 @@ def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tupl
     if others and (candidates := _few_candidates(connection, table, others)) is not None:
         exact, left = _split(table, request.where, by_row=True)
         return _sought(connection, table, " NOT INDEXED", [()], (), request, [candidates, *exact]), left
-    bounds = [node for node in others if _is_bound(table, node, request.terms)]
+    bounds = [node for node in others if _is_bound(node, table, request.terms)]
     exact, left = _split(table, (node for node in others if node not in bounds), by_row=True)
     if request.scan_limit and index.name:
         # Rows that are walked over come too, without their text, so that they can be counted.
@@ -147,7 +147,7 @@ def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tupl
     return _sought(connection, table, index.hint, parts, index.within, request, exact, (), bounds), left
 
 
-def _is_bound(table: Table, node: Node, terms: Terms) -> TypeGuard[Condition]:
+def _is_bound(node: Node, table: Table, terms: Terms) -> TypeGuard[Condition]:
     """Whether a condition is on the field of the order, and so bounds the way itself."""
     return isinstance(node, Condition) and node.name == terms[0][0] and _comparison(table, node) is not None
 
