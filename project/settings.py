@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "project.pages_only.Messages",
     "project.pages_only.Htmx",
     "project.login_gate.LoginGate",
+    "project.head_requests.HeadAsGet",
 ]
 
 ROOT_URLCONF = "project.urls"
