@@ -11,7 +11,7 @@ from itertools import chain, islice, product
 from typing import Any, Final, TypeGuard
 
 from storage_app.records import cursors, grams, written
-from storage_app.records.base import Select, Selection
+from storage_app.records.backend import Select, Selection
 from storage_app.records.cursors import Seek, Terms
 from storage_app.records.declarations import Ids, Key, Kind
 from storage_app.records.file.rows import Row
