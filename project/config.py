@@ -402,15 +402,19 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
-        default = self.storages.get("default")
+        default: Mapping[str, Any] = self.storages.get("default", {})
         if default and default["provider"] != self.storage_provider:
             raise ValueError(
                 "HOLDFAST_STORAGES gives `default` another provider than "
                 f"HOLDFAST_STORAGE_PROVIDER={self.storage_provider}"
             )
-        if self.storage_provider == "object" and not (self.object_bucket or (default and default.get("bucket"))):
+        if self.storage_provider == "object" and not (self.object_bucket or default.get("bucket")):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=object needs HOLDFAST_OBJECT_BUCKET")
-        if self.storage_provider == "github" and not (self.github_repo and self.github_token):
+        if self.storage_provider == "github" and not (
+            (self.github_repo or default.get("repository"))
+            # the other ways to a token, and a public repository that is only read, are options of the storage
+            and (self.github_token or any(name in default for name in ("token", "token_file", "app_id")))
+        ):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=github needs HOLDFAST_GITHUB_REPO and HOLDFAST_GITHUB_TOKEN")
         if "*" in self.allowed_hosts and not self.debug:
             raise ValueError("HOLDFAST_ALLOWED_HOSTS may hold * only with HOLDFAST_DEBUG=true")

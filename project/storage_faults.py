@@ -12,11 +12,16 @@ from storage_app.providers.errors import StorageError, StorageErrorCode
 # Where the reason says more than the code; all are for now, but for what needs a person.
 BY_REASON: Mapping[str, str] = {
     "storage_full": "storage_full",
+    "outbox_full": "busy",
     "lock_timeout": "lock_timeout",
     "read_only": "read_only",
     "closed": "store_unavailable",
     "forked": "store_unavailable",
     "no_bucket": "store_unavailable",
+    "root_missing": "store_unavailable",
+    "repository_missing": "store_unavailable",
+    "branch_missing": "store_unavailable",
+    "not_opened": "store_unavailable",
     "unfinished": "store_unavailable",
     "io_error": "store_unavailable",
     "damaged": "store_damaged",

@@ -41,7 +41,7 @@ async def is_same(source: StorageProvider, info: StorageFileInfo, target: Storag
     try:
         there = await target.get_file_info(to)
     except StorageError as error:
-        if error.code is StorageErrorCode.NOT_FOUND:
+        if error.is_absence:
             return False
         raise
     if there.is_directory or there.size != info.size:

@@ -174,7 +174,7 @@ class ProviderStorage(Storage):
 
 def _as_django_expects(error: StorageError) -> Exception:
     match error.code:
-        case StorageErrorCode.NOT_FOUND:
+        case StorageErrorCode.NOT_FOUND if error.is_absence:
             return FileNotFoundError(errno.ENOENT, error.message, error.path)
         case StorageErrorCode.ALREADY_EXISTS:
             return FileExistsError(errno.EEXIST, error.message, error.path)

@@ -30,11 +30,14 @@ SETTING: Final = "FILE_STORAGES"
 
 
 class Defined(NamedTuple):
-    """`project` is the one it belongs to; None: all share it."""
+    """`project` is the one it belongs to; None: all share it. `root`, of a local one, is a place of this machine, which
+    concerns whoever runs it and nobody else.
+    """
 
     alias: str
     provider: str
     project: str | None
+    root: str | None = None
 
 
 def run(work: Work[T]) -> T:
@@ -51,7 +54,9 @@ def defined(project: str | None = None) -> list[Defined]:
     """Every storage by its alias, or those that the project may use; nothing is opened."""
     storages = Storages(getattr(settings, SETTING))
     aliases = storages.aliases(project)
-    return [Defined(alias, storages.provider_name(alias), storages.owner(alias)) for alias in aliases]
+    return [
+        Defined(alias, storages.provider_name(alias), storages.owner(alias), storages.root(alias)) for alias in aliases
+    ]
 
 
 def health(timeout: float = 10.0) -> dict[str, StorageHealth]:

@@ -116,8 +116,7 @@ def conditional(condition: Condition) -> Iterator[None]:
         yield
     except StorageError as error:
         mine = (not condition.overwrite and error.code is StorageErrorCode.ALREADY_EXISTS) or (
-            condition.expected_sha is not None
-            and (error.code is StorageErrorCode.NOT_FOUND or "actual" in error.details)
+            condition.expected_sha is not None and (error.is_absence or "actual" in error.details)
         )
         if not mine:
             raise
@@ -240,6 +239,6 @@ def _current(look: LookAt) -> str | None:
     try:
         return look().sha
     except StorageError as error:
-        if error.code is StorageErrorCode.NOT_FOUND:
+        if error.is_absence:
             return None
         raise

@@ -183,7 +183,7 @@ def _current(actor: Actor, slug: str, storage: str, path: str) -> tuple[str, str
             return None
         file = files.read(actor, slug, storage, path)
     except StorageError as error:
-        if error.code is StorageErrorCode.NOT_FOUND:
+        if error.is_absence:
             return None
         raise
     return (file.content_text, file.sha) if file.encoding == "utf-8" else None

@@ -42,6 +42,11 @@ def files_api(slug: str, storage: str) -> str:
     return f"/api/v1/projects/{quote(slug)}/storages/{quote(storage)}/files/"
 
 
+def pending_url(slug: str, storage: str, id: int) -> str:
+    """The content of a change that waits or is parked."""
+    return f"/api/v1/projects/{quote(slug)}/storages/{quote(storage)}/pending/{id}"
+
+
 def download_url(slug: str, storage: str, path: str, version: str = "") -> str:
     return _with(files_api(slug, storage) + quote(path, safe="/"), version=version)
 

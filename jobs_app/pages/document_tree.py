@@ -26,12 +26,18 @@ class Branch:
 
 def of(actor: Actor, slug: str, storage: str, folder: str) -> list[Branch]:
     """Every storage, this one with the folders that lead to the one that is open and those beside them."""
-    found = [Branch(state.alias, places.folder_url(slug, state.alias)) for state in storages.of_project(actor, slug)]
+    found = without_folders(actor, slug, storage)
     for branch in found:
-        if branch.name == storage:
-            branch.current, branch.open = not folder, True
+        if branch.open:
+            branch.current = not folder
             _fill(branch, actor, slug, storage, "", folder, DEEPEST)
     return found
+
+
+def without_folders(actor: Actor, slug: str, storage: str) -> list[Branch]:
+    """Every storage; no one of them is asked."""
+    aliases = storages.aliases_of(actor, slug)
+    return [Branch(alias, places.folder_url(slug, alias), alias == storage, alias == storage) for alias in aliases]
 
 
 def _fill(branch: Branch, actor: Actor, slug: str, storage: str, here: str, target: str, levels: int) -> None:

@@ -18,6 +18,7 @@ from jobs_app.pages.links import link_with, link_without
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.services import access, files, paging, storages
 from jobs_app.services import outbox as outbox_service
+from storage_app.outbox.tables import PendingState
 from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo, StorageVersion
 
 PAGE: Final = 100
@@ -65,11 +66,17 @@ def folder(request: PageRequest, slug: str, storage: str) -> HttpResponse:
     actor = actor_of(request)
     project = access.project_for(actor, slug, Scope.READ)
     here, wanted = request.GET.get("folder", ""), request.GET.get("q", "").strip()
-    found = _found(actor, slug, storage, here, wanted)
+    try:
+        found = _found(actor, slug, storage, here, wanted)
+    except StorageError as error:
+        if error.code is StorageErrorCode.INVALID_PATH:
+            raise
+        return _away(request, project, storage, here, error)
     page = paging.of_sorted(found, _order, request.GET.get("cursor") or None, PAGE)
     waiting = _waiting(actor, slug, storage)
     context = {
         **around(actor, project, storage, here),
+        **_offers(request, slug, storage, here),
         "rows": [_entry(info, slug, storage, waiting, wanted != "") for info in page.items],
         "found": len(found),
         "wanted": wanted,
@@ -78,12 +85,6 @@ def folder(request: PageRequest, slug: str, storage: str) -> HttpResponse:
             "first_url": link_without(request, "cursor") if "cursor" in request.GET else "",
             "next_url": link_with(request, cursor=page.next_cursor) if page.next_cursor else "",
         },
-        "new_url": places.new_url(slug, storage, here),
-        "upload_url": reverse("documents-upload", args=[slug, storage]),
-        "files_api": places.files_api(slug, storage),
-        "upload_here": link_with(request, ask="upload"),
-        "asks": request.GET.get("ask", ""),
-        "command": _command(request, slug, storage, here),
     }
     return render(request, "documents/index.html", context)
 
@@ -157,6 +158,35 @@ def around(actor: Actor, project: Project, storage: str, folder: str, *, tree: b
     }
 
 
+def _away(request: PageRequest, project: Project, storage: str, here: str, error: StorageError) -> HttpResponse:
+    """The folder of a storage that does not answer: why, what waits for it, and the way to add to that."""
+    actor, slug = actor_of(request), project.slug
+    found = sorted(files.waiting(actor, slug, storage, prefix=here), key=_order)
+    waiting = {info.path for info in found}
+    context = {
+        **around(actor, project, storage, here, tree=False),
+        **_offers(request, slug, storage, here),
+        "tree": document_tree.without_folders(actor, slug, storage),
+        "rows": [_entry(info, slug, storage, waiting, searched=False) for info in found],
+        "found": len(found),
+        "defers": True,
+        "away": error.message,
+    }
+    return render(request, "documents/index.html", context, status=503)
+
+
+def _offers(request: PageRequest, slug: str, storage: str, here: str) -> dict[str, Any]:
+    """What can be done in a folder."""
+    return {
+        "new_url": places.new_url(slug, storage, here),
+        "upload_url": reverse("documents-upload", args=[slug, storage]),
+        "files_api": places.files_api(slug, storage),
+        "upload_here": link_with(request, ask="upload"),
+        "asks": request.GET.get("ask", ""),
+        "command": _command(request, slug, storage, here),
+    }
+
+
 def _found(actor: Actor, slug: str, storage: str, here: str, wanted: str) -> list[StorageFileInfo]:
     """What lies in the folder, or whatever below it has the words in its name; a pattern is taken as it is."""
     if not wanted:
@@ -187,7 +217,9 @@ def _entry(info: StorageFileInfo, slug: str, storage: str, waiting: set[str], se
 
 
 def _waiting(actor: Actor, slug: str, storage: str) -> set[str]:
-    return set(outbox_service.pending(actor, slug, storage).values_list("path", flat=True))
+    """What is to be sent; what is parked was refused, and does not shine through."""
+    pending = outbox_service.pending(actor, slug, storage).exclude(state=PendingState.PARKED)
+    return set(pending.values_list("path", flat=True))
 
 
 def _info(actor: Actor, slug: str, storage: str, path: str, version: str | None) -> StorageFileInfo:
@@ -222,7 +254,10 @@ def _tabs(
 
 def _history(request: PageRequest, actor: Actor, slug: str, storage: str, path: str, tab: str) -> dict[str, Any]:
     versions = files.versions(actor, slug, storage, path, limit=MOST_VERSIONS)
-    context: dict[str, Any] = {"versions": _rows(versions, slug, storage, path, request.GET.get("version"))}
+    context: dict[str, Any] = {
+        "versions": _rows(versions, slug, storage, path, request.GET.get("version")),
+        "more_versions": len(versions) == MOST_VERSIONS,
+    }
     if tab == "diff":
         newer = request.GET.get("version") or (versions[0].version if versions else "")
         older = request.GET.get("against") or _before(versions, newer)
@@ -277,7 +312,7 @@ def _text_at(actor: Actor, slug: str, storage: str, path: str, version: str) -> 
     except UnicodeDecodeError:
         return None
     except StorageError as error:
-        if error.code is StorageErrorCode.NOT_FOUND:
+        if error.is_absence:
             return ""
         raise
 

@@ -1,6 +1,6 @@
 """What waits to be sent, as a drawer of the documents and as a page of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +18,7 @@ from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.services import access, storages
 from jobs_app.services import outbox as outbox_service
 from jobs_app.templatetags import wording
-from storage_app.outbox.tables import PendingChange, PendingState, SentBatch
+from storage_app.outbox.tables import PendingAction, PendingChange, PendingState, SentBatch
 
 MOST_SHOWN: Final = 50
 MOST_SENT: Final = 20
@@ -26,11 +26,12 @@ MOST_SENT: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`state`: waiting, sending or parked; then `reason` says why."""
+    """`state`: waiting, sending or parked; then `reason` says why, and `content_url` has what was not taken."""
 
     id: int
     path: str
     url: str
+    content_url: str
     action: str
     size: int
     state: str
@@ -38,6 +39,26 @@ class Row:
     message: str
     author: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    path: str
+    url: str
+    action: str
+    size: int
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A commit and what went out in it."""
+
+    id: int
+    commit: str
+    headline: str
+    files: Sequence[SentFile]
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +139,11 @@ def contents(actor: Actor, slug: str, storage: str) -> dict[str, Any]:
     changes = outbox_service.pending(actor, slug, storage)
     parked = list(changes.filter(state=PendingState.PARKED)[:MOST_SHOWN])
     others = list(changes.exclude(state=PendingState.PARKED)[:MOST_SHOWN])
-    sent: list[SentBatch] = list(outbox_service.sent(actor, slug, storage).order_by("-id")[:MOST_SENT])
-    return {"changes": [_row(change, slug, storage) for change in (*parked, *others)], "sent": sent}
+    sent = outbox_service.sent(actor, slug, storage).order_by("-id")[:MOST_SENT]
+    return {
+        "changes": [_row(change, slug, storage) for change in (*parked, *others)],
+        "sent": [_sent(batch, slug, storage) for batch in sent],
+    }
 
 
 def _row(change: PendingChange, slug: str, storage: str) -> Row:
@@ -127,6 +151,7 @@ def _row(change: PendingChange, slug: str, storage: str) -> Row:
         change.pk,
         change.path,
         places.file_url(slug, storage, change.path),
+        places.pending_url(slug, storage, change.pk) if _is_kept_here_alone(change) else "",
         change.action,
         change.size,
         change.state,
@@ -135,6 +160,25 @@ def _row(change: PendingChange, slug: str, storage: str) -> Row:
         change.author,
         change.waiting_since,
     )
+
+
+def _is_kept_here_alone(change: PendingChange) -> bool:
+    return change.state == PendingState.PARKED and change.action == PendingAction.WRITE
+
+
+def _sent(batch: SentBatch, slug: str, storage: str) -> Sent:
+    files = [
+        SentFile(
+            file["path"],
+            places.file_url(slug, storage, file["path"]),
+            file["action"],
+            file["size"],
+            file["author"],
+        )
+        for file in batch.files
+    ]
+    headline = batch.message.strip().partition("\n")[0]
+    return Sent(batch.pk, batch.commit, headline, files, batch.ended_at)
 
 
 def _done(request: PageRequest, slug: str, storage: str, deed: Callable[[Actor], object], said: str) -> HttpResponse:

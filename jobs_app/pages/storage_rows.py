@@ -48,11 +48,11 @@ class StorageRow:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """One line of the table: which storages have it."""
+    """One line of the table: which storages have it; None of one that cannot be opened."""
 
     name: str
     about: str
-    has: Sequence[bool]
+    has: Sequence[bool | None]
 
 
 def row(state: StorageState, slug: str) -> StorageRow:
@@ -67,7 +67,7 @@ def row(state: StorageState, slug: str) -> StorageRow:
         state.hash_kind,
         state.health,
         "unknown" if state.health is None else "up" if state.health.healthy else "down",
-        list(_facts(state.health.details if state.health else {})),
+        list(_facts(state.health.details if state.health else {}, state.root)),
         [*_windows(limits), *_content(limits)],
         _time(limits.get("blocked_until")),
         cache["hits"] / asked if asked else None,
@@ -78,15 +78,16 @@ def row(state: StorageState, slug: str) -> StorageRow:
 
 def capabilities(states: Sequence[StorageState]) -> list[Capability]:
     return [
-        Capability(name, about, [state.can(key) for state in states]) for key, (name, about) in CAPABILITIES.items()
+        Capability(name, about, [state.can(key) if state.hash_kind else None for state in states])
+        for key, (name, about) in CAPABILITIES.items()
     ]
 
 
-def _facts(details: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """What a health check said that a person understands, in words."""
+def _facts(details: Mapping[str, Any], root: str | None) -> Sequence[tuple[str, str]]:
+    """Where it lies, and what a health check said that a person understands, in words."""
     said = {name: value for name, value in details.items() if value is not None}
-    found = []
-    if "latency_ms" in said:
+    found = [("Folder", root)] if root else []
+    if "latency_ms" in said and "code" not in said:
         found.append(("Answered in", wording.duration(said["latency_ms"] / 1000)))
     if "free_bytes" in said and "total_bytes" in said:
         found.append(("Free", f"{wording.size(said['free_bytes'])} of {wording.size(said['total_bytes'])}"))

@@ -21,6 +21,7 @@ from jobs_app.services import (
     storages,
 )
 from jobs_app.services.changes import project_topic
+from jobs_app.services.storages import StorageState
 
 SERVER_TOPICS = (consumers.TOPIC, health.TOPIC, maintenance.TOPIC, storages.TOPIC)
 PROJECT_NOUNS = (
@@ -29,6 +30,7 @@ PROJECT_NOUNS = (
 )
 LOG_PAGES = ("jobs-show",)
 MOST_PAUSES_SAID = 3
+MOST_STORAGES_SAID = 5
 
 
 def consumer_banner(request: HttpRequest) -> Iterable[Banner]:
@@ -92,11 +94,8 @@ def storage_banner(request: HttpRequest) -> Iterable[Banner]:
         found = storages.unhealthy(access.actor_for_person(request.user), slug)
     except NotFoundError:
         return  # the page itself says so
-    for state in found:
-        message = state.health.message if state.health else ""
-        yield Banner(
-            f"The storage {state.alias} is down. {message}", "failed", reverse("storages", args=[slug]), "Look"
-        )
+    if found:
+        yield Banner(_down(found), "failed", reverse("storages", args=[slug]), "Look")
 
 
 def consumer_vital(request: HttpRequest) -> Iterable[Vital]:
@@ -129,6 +128,16 @@ def wire() -> None:
     VITALS.append(consumer_vital)
     LIVE_URL.append(live_url)
     PROJECTS_OF.append(projects_of)
+
+
+def _down(found: Sequence[StorageState]) -> str:
+    """Why, of a single one; of several which, since the page of storages says the rest."""
+    if len(found) == 1:
+        message = found[0].health.message if found[0].health else ""
+        return f"The storage {found[0].alias} is down. {message}"
+    named = [state.alias for state in found[:MOST_STORAGES_SAID]]
+    more = [f"{len(found) - MOST_STORAGES_SAID} more"] if len(found) > MOST_STORAGES_SAID else []
+    return f"{len(found)} storages are down: {', '.join([*named, *more])}."
 
 
 def _page_name(request: HttpRequest) -> str:

@@ -13,7 +13,7 @@ from jobs_app.stores.artifacts import known_contents, remember_content
 from storage_app import file_storages
 from storage_app.hashes import Hasher, HashKind, kind_of
 from storage_app.outbox.reading import PendingView
-from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo
+from storage_app.providers import StorageError, StorageFileInfo
 from storage_app.records.base import RecordStore
 
 
@@ -86,7 +86,7 @@ class Contents:
         except StorageError as error:
             info = error
         if isinstance(info, StorageError):
-            return Look(missing=_is_gone(info), problem=info.message, passes=info.retryable)
+            return Look(missing=info.is_absence, problem=info.message, passes=info.retryable)
         if info.is_directory or info.sha is None:
             return Look(missing=True, problem=f"{path} is a folder.")
         return Look(info.sha, info.size)
@@ -108,7 +108,7 @@ class Contents:
             for piece in file_storages.pieces_of(stream):
                 hasher.update(piece)
         except StorageError as error:
-            return replace(look, missing=_is_gone(error), problem=error.message, passes=error.retryable), None
+            return replace(look, missing=error.is_absence, problem=error.message, passes=error.retryable), None
         if stream.info.sha is None:
             return look, None
         return Look(stream.info.sha, stream.info.size), hasher.result()
@@ -117,7 +117,3 @@ class Contents:
         if storage not in self._views:
             self._views[storage] = PendingView(storage, self._slug)
         return self._views[storage]
-
-
-def _is_gone(error: StorageError) -> bool:
-    return error.code is StorageErrorCode.NOT_FOUND

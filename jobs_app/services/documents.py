@@ -25,7 +25,7 @@ from jobs_app.stores.job_records import JobRecords
 from jobs_app.stores.noun_records import Found
 from storage_app import file_storages, hashes
 from storage_app.outbox.reading import PendingView
-from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo, StorageStream
+from storage_app.providers import StorageError, StorageFileInfo, StorageStream
 from storage_app.records.configured import record_store
 from storage_app.records.errors import GuardFailedError
 from storage_app.records.operations import Delete
@@ -261,7 +261,7 @@ def _hashed(view: PendingView, infos: Sequence[StorageFileInfo]) -> list[Storage
     asked = view.get_file_infos([info.path for info in infos if not info.sha])
     known = [asked.get(info.path, info) for info in infos]
     for each in known:
-        if isinstance(each, StorageError) and each.code is not StorageErrorCode.NOT_FOUND:
+        if isinstance(each, StorageError) and not each.is_absence:
             raise each
     return [each for each in known if isinstance(each, StorageFileInfo) and each.sha]
 

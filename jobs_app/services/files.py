@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import transaction
 
 from jobs_app.domain.access import Actor, Scope
+from jobs_app.domain.maintenance import Deadline
 from jobs_app.errors import BusyError, ContentTooLargeError
 from jobs_app.models import Project
 from jobs_app.services import access, audit, changes
@@ -32,6 +34,7 @@ NOUN = "files"  # of the live topic
 MOST_PATHS_AUDITED = 20
 LARGEST_AT_ONCE = 1024 * 1024
 DELETED_AT_ONCE = 500
+PATIENCE = timedelta(seconds=15)  # of whoever asked for what waits to be sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ def listed(
 ) -> list[StorageFileInfo]:
     """What lies in a folder, by path; a folder that is not there is empty."""
     return _view(actor, slug, storage).list_files(prefix, recursive=recursive)
+
+
+def waiting(actor: Actor, slug: str, storage: str, *, prefix: str = "") -> list[StorageFileInfo]:
+    """What lies in a folder and is known while the storage does not answer: what waits to be sent there."""
+    return _view(actor, slug, storage).list_pending(prefix)
 
 
 def found(actor: Actor, slug: str, storage: str, pattern: str) -> list[StorageFileInfo]:
@@ -251,7 +259,8 @@ def _settle(view: PendingView, wanted: Sequence[str]) -> None:
     """What waits of these files goes first, or it would later be written over what is written now."""
     if not _waits(view, wanted):
         return
-    flushing.flush(view.alias, view.project)
+    patience = Deadline(PATIENCE)
+    flushing.flush(view.alias, view.project, lambda: patience.passed)
     if _waits(view, wanted):
         queue = flushing.queue(view.alias, view.project)
         why = queue.reason.get("message", "It is being sent at this moment.")

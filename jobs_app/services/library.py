@@ -122,7 +122,7 @@ def read_content(actor: Actor, slug: str, kind: Kind, name: str, content_hash: s
         try:
             file = files.read(actor, slug, place.storage, candidate)
         except StorageError as error:
-            if error.code is not StorageErrorCode.NOT_FOUND:
+            if not error.is_absence:
                 raise
         else:
             if hashes.same_content(content_hash, file.sha, file.content):
@@ -310,7 +310,7 @@ def _in_words(kind: Kind, name: str) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        if error.code is StorageErrorCode.NOT_FOUND:
+        if error.is_absence:
             raise NotFoundError(f"There is no {kind.singular} {name!r} here.") from error
         if error.code is StorageErrorCode.ALREADY_EXISTS:
             raise AlreadyExistsError(f"There is a {kind.singular} {name!r} already.") from error
@@ -323,7 +323,7 @@ def _own_condition(actor: Actor, slug: str, kind: Kind, name: str, expected: str
     try:
         yield
     except StorageError as error:
-        if expected is None or not (error.code is StorageErrorCode.NOT_FOUND or "actual" in error.details):
+        if expected is None or not (error.is_absence or "actual" in error.details):
             raise
         try:
             now = read(SYSTEM, slug, kind, name)

@@ -12,7 +12,7 @@ from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.errors import NotFoundError
 from jobs_app.models import Project
 from jobs_app.services import access, audit, changes
-from jobs_app.services.files import NOUN
+from jobs_app.services.files import NOUN, PATIENCE
 from jobs_app.services.storages import audit_target, defined_for
 from storage_app import file_storages
 from storage_app.outbox import batches, flushing
@@ -69,9 +69,12 @@ def change(actor: Actor, slug: str, storage: str, id: int) -> PendingChange:
 
 
 def flush(actor: Actor, slug: str, storage: str) -> Flush:
-    """Sends what waits, now. Where the storage does not take it, `state` says why."""
+    """Sends what waits, now. Where the storage does not take it, `state` says why. What is left when the caller has
+    waited long enough was asked for, and goes out by the clock.
+    """
     project, alias = _place(actor, slug, storage, Scope.WRITE)
-    flushed = flushing.flush(alias, project.slug)
+    patience = Deadline(PATIENCE)
+    flushed = flushing.flush(alias, project.slug, lambda: patience.passed)
     with transaction.atomic():
         detail = {"batches": len(flushed.sent), "commits": [batch.commit for batch in flushed.sent][:20]}
         audit.record(actor, "outbox.flush", audit.Target("storage", alias, alias), project=project, detail=detail)

@@ -39,7 +39,9 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class StorageState:
-    """`health` is None before the first look. `statistics` are this process's: requests, cache, rate limits."""
+    """`health` is None before the first look. `statistics` are this process's: requests, cache, rate limits. `root`,
+    where a local one lies, is told to those who run the server.
+    """
 
     alias: str
     provider: str
@@ -48,6 +50,7 @@ class StorageState:
     hash_kind: str
     health: Health | None
     statistics: dict[str, Any] = field(default_factory=dict)
+    root: str | None = None
 
     def can(self, capability: str) -> bool:
         return capability in self.capabilities
@@ -58,12 +61,12 @@ def of_server(actor: Actor) -> list[StorageState]:
     slugs = set(access.visible_projects(actor).values_list("slug", flat=True))
     if not slugs and not actor.everywhere:
         return []
-    return _states([each for each in file_storages.defined() if each.project is None or each.project in slugs])
+    return _states(actor, [each for each in file_storages.defined() if each.project is None or each.project in slugs])
 
 
 def of_project(actor: Actor, slug: str) -> list[StorageState]:
     project = access.project_for(actor, slug, Scope.READ)
-    return _states(file_storages.defined(project.slug))
+    return _states(actor, file_storages.defined(project.slug))
 
 
 def aliases_of(actor: Actor, slug: str) -> list[str]:
@@ -74,7 +77,7 @@ def aliases_of(actor: Actor, slug: str) -> list[str]:
 
 def get(actor: Actor, slug: str, storage: str) -> StorageState:
     project = access.project_for(actor, slug, Scope.READ)
-    return _states([defined_for(project, storage)])[0]
+    return _states(actor, [defined_for(project, storage)])[0]
 
 
 def test(actor: Actor, slug: str, storage: str) -> StorageState:
@@ -82,7 +85,7 @@ def test(actor: Actor, slug: str, storage: str) -> StorageState:
     project = access.project_for(actor, slug, Scope.WRITE)
     found = defined_for(project, storage)
     _keep({found.alias: file_storages.run(lambda storages: _health_of(storages, found.alias))})
-    return _states([found])[0]
+    return _states(actor, [found])[0]
 
 
 def defined_for(project: Project, storage: str) -> Defined:
@@ -126,13 +129,13 @@ def statistics() -> dict[str, dict[str, Any]]:
     return file_storages.run(_statistics)
 
 
-def _states(storages: list[Defined]) -> list[StorageState]:
+def _states(actor: Actor, storages: list[Defined]) -> list[StorageState]:
     checks = _kept([each.alias for each in storages])
     facts = file_storages.run(lambda opened: _facts(opened, [each.alias for each in storages]))
     return [
         StorageState(
             each.alias, each.provider, each.project, *facts.get(each.alias, _UNKNOWN)[:2],
-            checks.get(each.alias), facts.get(each.alias, _UNKNOWN)[2],
+            checks.get(each.alias), facts.get(each.alias, _UNKNOWN)[2], each.root if actor.runs_the_server else None,
         )
         for each in storages
     ]  # fmt: skip

@@ -148,7 +148,7 @@ async def _info_if_there(workspace: StorageProvider, path: str) -> StorageFileIn
     try:
         found = await workspace.get_file_info(path)
     except StorageError as error:
-        if error.code is StorageErrorCode.NOT_FOUND:
+        if error.is_absence:
             return None
         raise
     return None if found.is_directory else found
@@ -187,7 +187,7 @@ async def _emptied(storage: StorageProvider, folder: str, message: str) -> None:
             if found:
                 await storage.delete_files_batch([info.path for info in found], message)
         except StorageError as error:
-            if error.code is not StorageErrorCode.NOT_FOUND or not tries_left:
+            if not error.is_absence or not tries_left:
                 raise
         else:
             return

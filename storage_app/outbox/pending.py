@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
 from storage_app import file_storages, hashes, paths
@@ -23,6 +23,9 @@ from storage_app.providers.types import FileChange, StorageFileInfo
 
 LARGEST_FILE: Final = 32 * 1024 * 1024
 LONGEST_MESSAGE: Final = 2000
+# Of one project for one storage, which may be away for long: the database is no second storage.
+MOST_FILES: Final = 10_000
+MOST_BYTES: Final = 2 * 1024**3
 VISIBLE: Final = (PendingState.WAITING, PendingState.SENDING)
 
 assert LARGEST_FILE <= LARGEST_BUFFERED
@@ -155,19 +158,21 @@ _AT_ONCE: Final = 500
 
 
 def _ask_storage(alias: str, project: str, changes: Sequence[Change]) -> None:
-    """An unknown storage is refused whatever is asked; one that does not answer now is asked when it is sent to."""
+    """An unknown storage is refused whatever is asked; one that cannot be opened or does not answer now, for whatever
+    reason, is asked when it is sent to: deferring is for a storage that is away.
+    """
     conditional = [change for change in changes if _has_condition(change)]
 
     async def look(storages: Storages) -> None:
-        provider = storages.for_project(alias, project)
+        storages.check_allowed(alias, project)
         for change in conditional:
             try:
-                info = await provider.get_file_info(change.path)
+                info = await storages.for_project(alias, project).get_file_info(change.path)
             except StorageError as error:
-                if error.retryable:
-                    return
-                if error.code is not StorageErrorCode.NOT_FOUND:
+                if error.code is StorageErrorCode.INVALID_PATH:
                     raise
+                if not error.is_absence:
+                    return
                 info = None
             _hold_against(change, info)
 
@@ -207,7 +212,16 @@ def _taken_in(
     with transaction.atomic():
         _refuse_what_is_in_the_way(alias, project, ordered)
         taken = {change.path: _take_in(alias, project, change, message, author) for change in ordered}
+        _refuse_too_much(alias, project)
     return [taken[change.path] for change in changes]
+
+
+def _refuse_too_much(alias: str, project: str) -> None:
+    held = PendingChange.objects.filter(alias=alias, project=project).aggregate(files=Count("id"), bytes=Sum("size"))
+    if held["files"] > MOST_FILES or (held["bytes"] or 0) > MOST_BYTES:
+        message = "As much waits for this storage as may. More is taken when some of it was sent or discarded."
+        details = {"reason": "outbox_full", "files": MOST_FILES, "bytes": MOST_BYTES}
+        raise StorageError(StorageErrorCode.INTERNAL_ERROR, message, None, details)
 
 
 def _take_in(alias: str, project: str, change: Change, message: str, author: str) -> PendingChange | None:

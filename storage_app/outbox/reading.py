@@ -1,7 +1,6 @@
 """A storage as it will be: what is pending shines through reads, listings, globs and hashes. For sync code."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Final, TypeVar
@@ -12,7 +11,7 @@ from storage_app.outbox import leases, pending
 from storage_app.outbox.tables import PendingAction, PendingChange
 from storage_app.providers import errors
 from storage_app.providers.base import StorageProvider
-from storage_app.providers.errors import StorageError, StorageErrorCode
+from storage_app.providers.errors import StorageError
 from storage_app.providers.factory import Storages
 from storage_app.providers.streams import BytesStream, StorageStream, span
 from storage_app.providers.types import StorageCapability, StorageFile, StorageFileInfo, StorageVersion
@@ -29,11 +28,12 @@ class PendingView:
 
     @property
     def capabilities(self) -> StorageCapability:
-        return self._ask_now(_capabilities)
+        return self._ask_storages(lambda storages: storages.for_project(self.alias, self.project).capabilities)
 
     @cached_property
     def hash_kind(self) -> HashKind:
-        return self._ask_now(_hash_kind)
+        """Known while the storage is away too: what is pending is read back all the same."""
+        return self._ask_storages(lambda storages: storages.hash_kind(self.alias))
 
     def read_file(self, path: str) -> StorageFile:
         path = _path(path)
@@ -50,7 +50,7 @@ class PendingView:
         try:
             info = self._ask(lambda provider: provider.get_file_info(path))
         except StorageError as error:
-            if error.code is StorageErrorCode.NOT_FOUND and self._is_pending_folder(path):
+            if error.is_absence and self._is_pending_folder(path):
                 return StorageFileInfo(path, None, 0, is_directory=True)
             raise
         if info.is_directory and not self.list_files(path):
@@ -68,9 +68,12 @@ class PendingView:
         return found | (self._ask(lambda provider: _infos(provider, rest)) if rest else {})
 
     def file_exists(self, path: str) -> bool:
-        with contextlib.suppress(_Missing):
-            return not self._found(path).is_directory
-        return False
+        """Asks anew where the storage keeps what it knows for a while: more hangs on this than on a look."""
+        path = _path(path)
+        row = pending.visible(self.alias, self.project, path)
+        if row is not None:
+            return row.action == PendingAction.WRITE
+        return self._ask(lambda provider: provider.file_exists(path))
 
     def get_file_hash(self, path: str) -> str:
         sha = self.get_file_info(path).sha
@@ -94,6 +97,10 @@ class PendingView:
         found = self._ask(lambda provider: provider.list_files(folder, recursive=recursive))
         return self._overlaid(found, folder, rows, recursive) if rows else found
 
+    def list_pending(self, path_prefix: str = "") -> list[StorageFileInfo]:
+        """As `list_files` of what is pending alone, while the storage does not answer."""
+        return self._overlaid([], _folder(path_prefix), pending.all_visible(self.alias, self.project), recursive=False)
+
     def list_files_glob(self, pattern: str) -> list[StorageFileInfo]:
         rows = pending.all_visible(self.alias, self.project)
         found = self._ask(lambda provider: provider.list_files_glob(pattern))
@@ -109,14 +116,6 @@ class PendingView:
 
     def read_version(self, path: str, version: str) -> StorageFile:
         return self._ask(lambda provider: provider.read_version(path, version))
-
-    def _found(self, path: str) -> StorageFileInfo:
-        try:
-            return self.get_file_info(path)
-        except StorageError as error:
-            if error.code is StorageErrorCode.NOT_FOUND:
-                raise _Missing from error
-            raise
 
     def _visible(self, path: str) -> PendingChange | None:
         """What is pending of the path; one that deletes it is as if nothing were there."""
@@ -165,15 +164,11 @@ class PendingView:
 
         return file_storages.run(work)
 
-    def _ask_now(self, look: Callable[[StorageProvider], T]) -> T:
+    def _ask_storages(self, look: Callable[[Storages], T]) -> T:
         async def work(storages: Storages) -> T:
-            return look(storages.for_project(self.alias, self.project))
+            return look(storages)
 
         return file_storages.run(work)
-
-
-class _Missing(Exception):  # noqa: N818 - no error: an answer
-    pass
 
 
 # How often something had been sent when this process last looked; touched on the storages' loop alone.
@@ -191,14 +186,6 @@ async def _infos(provider: StorageProvider, wanted: Sequence[str]) -> dict[str, 
                 return error
 
     return dict(zip(wanted, await asyncio.gather(*map(info, wanted)), strict=True))
-
-
-def _capabilities(provider: StorageProvider) -> StorageCapability:
-    return provider.capabilities
-
-
-def _hash_kind(provider: StorageProvider) -> HashKind:
-    return provider.hash_kind
 
 
 def _child(path: str, start: str) -> str:

@@ -141,7 +141,7 @@ async def _hash_of(provider: StorageProvider, path: str) -> str | None:
     try:
         return (await provider.get_file_info(path)).sha
     except StorageError as error:
-        if error.code is StorageErrorCode.NOT_FOUND:
+        if error.is_absence:
             return None
         if error.code is StorageErrorCode.INVALID_PATH:
             return None  # the write itself says so, with the path
@@ -216,7 +216,7 @@ def _halve(lease: Lease, batch: SentBatch, rows: Sequence[PendingChange]) -> Non
 def _is_done_already(row: PendingChange, error: StorageError) -> bool:
     """The storage has what was wanted: a file that is gone, or this very content, perhaps by an earlier try of ours."""
     if row.action == PendingAction.DELETE:
-        return error.code is StorageErrorCode.NOT_FOUND
+        return error.is_absence
     actual = error.details.get("actual")
     return error.code is StorageErrorCode.CONFLICT and actual is not None and actual in (row.git, row.sha256)
 
@@ -269,6 +269,8 @@ _OF_THE_STORAGE: Final = frozenset(
         "unknown_storage",
         "repository_missing",
         "no_bucket",
+        "root_missing",
+        "not_opened",
         "forked",
         "storage_full",
         "io_error",

@@ -52,7 +52,6 @@ class PendingChange(models.Model):
     project = models.CharField(max_length=63)
     path = CodePointTextField()
     action = models.CharField(max_length=6, choices=PendingAction.choices)
-    content = models.BinaryField(null=True)
     size = models.PositiveBigIntegerField(default=0)
     sha256 = models.CharField(max_length=71, blank=True)
     git = models.CharField(max_length=44, blank=True)
@@ -70,6 +69,8 @@ class PendingChange(models.Model):
     reason = models.JSONField(default=dict)  # why it is parked
     waiting_since = models.DateTimeField()
     changed_at = models.DateTimeField()
+    # Last, since SQLite walks through all of it to reach what follows: a look at what waits must not read contents.
+    content = models.BinaryField(null=True)
 
     class Meta:
         constraints: ClassVar = [

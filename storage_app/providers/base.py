@@ -85,7 +85,7 @@ class StorageProvider(ABC):
         try:
             return await self.read_file(path)
         except StorageError as error:
-            if error.code is StorageErrorCode.NOT_FOUND:
+            if error.is_absence:
                 return None
             raise
 
@@ -94,7 +94,7 @@ class StorageProvider(ABC):
         try:
             return not (await self._info(self._path(path))).is_directory
         except StorageError as error:
-            if error.code is StorageErrorCode.NOT_FOUND:
+            if error.is_absence:
                 return False
             raise
 

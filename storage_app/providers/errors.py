@@ -46,6 +46,13 @@ class StorageError(Exception):
     def reason(self) -> str | None:
         return self.details.get("reason")
 
+    @property
+    def is_absence(self) -> bool:
+        """There is no such file. Not so where the repository, the root or the storage itself is missing: then nobody
+        can tell, and to take it for an absent file would invite overwriting.
+        """
+        return self.code is StorageErrorCode.NOT_FOUND and self.reason is None
+
 
 _RETRYABLE: Final = frozenset({StorageErrorCode.RATE_LIMITED, StorageErrorCode.NETWORK_ERROR})
 
@@ -73,6 +80,12 @@ def in_the_way(path: str, other: str) -> StorageError:
 def invalid_path(path: object, reason: str) -> StorageError:
     """The path is shown escaped and cut: it may be hostile to a terminal, or endless."""
     return StorageError(StorageErrorCode.INVALID_PATH, f"The path {reason}.", ascii(path)[1:-1][:200])
+
+
+def root_missing() -> StorageError:
+    """Not NOT_FOUND: a file cannot be said to be missing while all of them are. Says no place of the server's."""
+    message = "The root folder of the storage is not there."
+    return StorageError(StorageErrorCode.INTERNAL_ERROR, message, None, {"reason": "root_missing"}, retryable=True)
 
 
 def unsupported(what: str) -> StorageError:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 from storage_app import paths
+from storage_app.hashes import HashKind
 from storage_app.providers.base import StorageProvider
 from storage_app.providers.errors import StorageError, StorageErrorCode
 from storage_app.providers.scoped import ScopedStorageProvider
@@ -49,6 +50,7 @@ KINDS: Final[dict[str, Kind]] = {
             "installation_id": str,
         },
         ("repository",),
+        "storage_app.providers.github.options:check",
     ),
     "object": Kind(
         "storage_app.providers.object.provider:ObjectStorageProvider",
@@ -95,8 +97,17 @@ class Storages:
         """Without opening it."""
         return str(self._definition(alias)["provider"])
 
+    def hash_kind(self, alias: str) -> HashKind:
+        """Without opening it: what is written here has its hash also while the storage is away."""
+        provider: type[StorageProvider] = _at(KINDS[self.provider_name(alias)].place)
+        return provider.hash_kind
+
+    def root(self, alias: str) -> str | None:
+        """The folder of this machine that the storage lies in, if it does; for those who run the server alone."""
+        return self._definition(alias).get("root_path")
+
     def get(self, alias: str) -> StorageProvider:
-        """The whole storage; NOT_FOUND for an alias that is not defined."""
+        """The whole storage; NOT_FOUND for an alias that is not defined, `not_opened` where it cannot be opened now."""
         if alias not in self._opened:
             self._opened[alias] = _made(self._definition(alias))
         return self._opened[alias]
@@ -105,12 +116,18 @@ class Storages:
         """What the project has there: of a shared storage its own folder, which nothing it names can leave. Somebody
         else's storage is NOT_FOUND, like one that never was.
         """
-        owner = self.owner(alias)
-        if owner is None:
-            return ScopedStorageProvider(self.get(alias), _base_path(slug))
-        if owner != slug:
+        base = self.base_path(alias, slug)
+        return ScopedStorageProvider(self.get(alias), base) if base else self.get(alias)
+
+    def base_path(self, alias: str, slug: str) -> str:
+        """Where in the whole storage the project's files are; "" where it has all of it. NOT_FOUND as `for_project`."""
+        self.check_allowed(alias, slug)
+        return _base_path(slug) if self.owner(alias) is None else ""
+
+    def check_allowed(self, alias: str, slug: str) -> None:
+        """NOT_FOUND where `for_project` says so; nothing is opened."""
+        if self.owner(alias) not in (None, slug):
             raise _unknown(alias)
-        return self.get(alias)
 
     async def close(self) -> None:
         """Each of them, also when one fails to."""
@@ -175,8 +192,17 @@ def _base_path(slug: str) -> str:
 
 def _made(definition: Definition) -> StorageProvider:
     options = {option: value for option, value in definition.items() if option not in _OURS}
-    provider: StorageProvider = _at(KINDS[definition["provider"]].place)(**options)
+    try:
+        provider: StorageProvider = _at(KINDS[definition["provider"]].place)(**options)
+    except StorageError as error:
+        raise _not_opened(error) from error
     return provider
+
+
+def _not_opened(error: StorageError) -> StorageError:
+    """Whatever it is, no file is to blame for it and it may pass: nothing is known of what the storage has."""
+    details = {"reason": "not_opened", **error.details}
+    return StorageError(StorageErrorCode.INTERNAL_ERROR, error.message, None, details, retryable=True)
 
 
 def _at(place: str) -> Any:

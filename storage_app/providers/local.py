@@ -11,6 +11,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, ParamSpec, Protocol, TypeVar
 
+from storage_app.providers import errors
 from storage_app.providers.base import StorageProvider
 from storage_app.providers.errors import StorageError, StorageErrorCode
 from storage_app.providers.folder.faults import translated
@@ -58,9 +59,9 @@ class LocalStorageProvider(StorageProvider):
 
     async def _list(self, folder: str, recursive: bool) -> list[StorageFileInfo]:
         try:
-            return await self._run(folder, self._tree.listed, folder, recursive)
+            return await self._run(folder, self._listed_now, folder, recursive)
         except StorageError as error:
-            if error.code is StorageErrorCode.NOT_FOUND:
+            if error.is_absence:
                 return []
             raise
 
@@ -93,6 +94,12 @@ class LocalStorageProvider(StorageProvider):
         self._tree.close()
         self._threads.close()
 
+    def _listed_now(self, folder: str, recursive: bool) -> list[StorageFileInfo]:
+        found = self._tree.listed(folder, recursive)
+        if not found and not self._tree.root.is_dir():
+            raise errors.root_missing()
+        return found
+
     def _open_now(self, path: str) -> tuple[FileIO, StorageFileInfo]:
         """An object, not a bare descriptor: nobody closes that when the one who waits for it is cancelled."""
         fd, info = self._tree.open(path)
@@ -123,7 +130,7 @@ class LocalStorageProvider(StorageProvider):
     def _health_now(self) -> StorageHealth:
         root = self._tree.root
         if not root.is_dir():
-            return StorageHealth(False, "The root folder is gone.")
+            raise errors.root_missing()
         if not os.access(root, os.W_OK | os.X_OK):
             return StorageHealth(False, "The root folder takes no writes.")
         self._tree.listed("", False)
@@ -136,10 +143,19 @@ class LocalStorageProvider(StorageProvider):
     async def _run(self, path: str | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The function's answer from a thread, its errors as those of a storage."""
         call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads.pool(), self._done, call, path)
+
+    def _done(self, call: Callable[[], T], path: str | None) -> T:
+        """In a thread. No file is said to be missing while the root is."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads.pool(), call)
-        except (OSError, LockTimeoutError) as error:
-            raise translated(error, path) from error
+            return call()
+        except (OSError, LockTimeoutError, StorageError) as error:
+            known = error if isinstance(error, StorageError) else translated(error, path)
+            if known.is_absence and not self._tree.root.is_dir():
+                raise errors.root_missing() from error
+            if known is error:
+                raise
+            raise known from error
 
 
 class _FileStream(StorageStream):
@@ -180,8 +196,7 @@ def _check_root(root: Path, create: bool) -> None:
         if create:
             root.mkdir(parents=True, exist_ok=True)
         elif not root.is_dir():
-            message = f"The root folder {root} is not there, and is not to be made."
-            raise StorageError(StorageErrorCode.NOT_FOUND, message)
+            raise errors.root_missing()
     except OSError as error:
         raise translated(error, None) from error
 

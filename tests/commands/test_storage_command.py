@@ -161,6 +161,33 @@ def test_what_cannot_be_sent_is_told(run: Run) -> None:
     write("default:alpha/a", b"1")
     pending.put("default", "alpha", [FileWrite("a/b", b"2")], "m")
     assert "not sent" in refused(run, 1, "flush", "default")
+    assert "not sent" in refused(run, 1, "flush"), "what was parked before waits for a person still"
+
+
+def test_what_waits_is_in_the_way_of_a_copy_from_there_and_of_a_write_past_it(run: Run, tmp_path: Path) -> None:
+    """A copy would lack it, and what is written past it would later be written over."""
+    write("default:alpha/b", b"1")
+    pending.put("default", "alpha", [FileWrite("docs/a", b"2")], "m")
+    for words in (
+        ("cp", "default:docs/a", "archive:", "--project", "alpha"),
+        ("cp", "default:alpha/docs/a", "archive:"),
+        ("cp", "--recursive", "default:", "archive:"),
+        ("sync", "default:docs", "archive:docs", "--project", "alpha"),
+        ("rm", "default:alpha/docs/a"),
+    ):
+        assert "waits" in refused(run, 1, *words), words
+    run("cp", "default:alpha/b", "archive:")
+    run("flush")
+    run("cp", "default:alpha/docs/a", "archive:")
+    assert files("archive") == {"a": b"2", "b": b"1"}
+
+
+def test_a_storage_that_is_away_says_where_it_should_be(run: Run, settings: Settings, tmp_path: Path) -> None:
+    settings.FILE_STORAGES = {"away": {"provider": "local", "root_path": f"{tmp_path}/none", "create_root": False}}
+    output = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("storage", "check", stdout=output, stderr=io.StringIO())
+    assert f"The root folder of the storage is not there. ({tmp_path}/none)" in output.getvalue()
 
 
 def test_storages_are_asked_how_they_are(run: Run) -> None:

@@ -13,6 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND, Role
+from jobs_app.domain.maintenance import Deadline
 from jobs_app.models import Project
 from jobs_app.pages import document_diff, storage_rows
 from jobs_app.pages.document_places import relative_to
@@ -292,6 +293,24 @@ class TestOutbox:
         assert said(operator, f"{BASE}outbox/flush/") == ["There was nothing to send."]
         assert outbox.state(COMMAND, "alpha", "default").queue.waiting == 0
 
+    def test_what_was_refused_and_what_went_out_can_be_looked_at(self, viewer: Client, world: Documents) -> None:
+        page = body(viewer, f"{BASE}outbox/")
+        address = f"/api/v1/projects/alpha/storages/default/pending/{world.parked}"
+        assert f'href="{address}"' in page
+        assert b"".join(viewer.get(address)) == b"mine"
+        assert 'href="/p/alpha/documents/default/file/?path=docs%2Fsent.txt">docs/sent.txt</a>' in page
+        assert "waits</span>" not in body(viewer, BASE).split("binary.bin</a>")[1].split("</tr>")[0]
+
+    def test_several_storages_that_are_down_are_one_banner(
+        self, viewer: Client, project: Project, settings: Settings, tmp_path: Path
+    ) -> None:
+        away = {"provider": "local", "root_path": str(tmp_path / "none"), "create_root": False}
+        settings.FILE_STORAGES = {f"away-{number}": away for number in range(7)}
+        storages.check_all(Deadline(timedelta(minutes=1)))
+        page = body(viewer, "/p/alpha/jobs/")
+        assert "7 storages are down: away-0, away-1, away-2, away-3, away-4, 2 more." in page
+        file_storages.close()
+
     def test_a_banner_leads_to_what_is_parked(self, viewer: Client, world: Documents) -> None:
         page = body(viewer, "/p/alpha/jobs/")
         assert "1 change was not taken by the storage default, and waits for a person." in page
@@ -315,6 +334,31 @@ class TestStorages:
         assert "Whole batches" in page
         assert "canary" not in page
         assert "The storage away is down." in body(operator, "/p/alpha/jobs/")
+        file_storages.close()
+
+    def test_where_a_storage_lies_on_the_server_is_told_to_nobody_but_who_runs_it(
+        self, operator: Client, project: Project, settings: Settings, tmp_path: Path
+    ) -> None:
+        away = {"provider": "local", "root_path": str(tmp_path / "canary"), "create_root": False}
+        settings.FILE_STORAGES = {"default": {"provider": "memory"}, "away": away}
+        (said_so,) = said(operator, "/p/alpha/storages/away/test/")
+        assert said_so == "away is down. The root folder of the storage is not there."
+        new = {"path": "a.txt", "text": "kept", "sha": "", "message": "", "deferred": "on"}
+        assert operator.post("/p/alpha/documents/away/new/", new).status_code == 302
+        outbox.flush(COMMAND, "alpha", "away")
+        for path in ("storages/", "documents/away/outbox/", "documents/away/file/?path=a.txt", "jobs/"):
+            assert "canary" not in body(operator, f"/p/alpha/{path}")
+        folder = body(operator, "/p/alpha/documents/away/", 503)
+        assert "away does not answer. The root folder of the storage is not there." in folder
+        assert "a.txt</a>" in folder
+        assert 'name="deferred" checked' in folder
+        assert "canary" not in folder
+        assert "Nothing is known of this folder" in body(operator, "/p/alpha/documents/away/?folder=b", 503)
+        (state,) = [state for state in storages.of_project(COMMAND, "alpha") if state.alias == "away"]
+        assert {has for row in storage_rows.capabilities([state]) for has in row.has} == {None}
+        boss = Client()
+        boss.force_login(make_person(runs_the_server=True))
+        assert "canary" in body(boss, "/p/alpha/storages/")
         file_storages.close()
 
     def test_limits_and_cache_hits_are_figures(self) -> None:

@@ -247,6 +247,12 @@ class TestAddresses:
         made = load({"HOLDFAST_STORAGE_PROVIDER": "object", "HOLDFAST_STORAGES": options})
         assert made.file_storages()["default"]["bucket"] == "files"
 
+    def test_the_token_of_the_default_storage_may_come_another_way(self) -> None:
+        options = '{"default": {"provider": "github", "repository": "a/b", "token_file": "/run/secrets/github"}}'
+        made = load({"HOLDFAST_STORAGE_PROVIDER": "github", "HOLDFAST_STORAGES": options}).file_storages()
+        assert made["default"]["token_file"] == "/run/secrets/github"
+        factory.check_all(made)
+
     def test_variables_of_an_object_store(self) -> None:
         made = load(
             {

@@ -179,6 +179,7 @@ async def test_a_missing_repository_is_no_missing_file(double: GitHubDouble, qui
         for call in (provider.file_exists("a"), provider.read_file_if_exists("a"), provider.list_files()):
             error = await refused(call, C.NOT_FOUND)
             assert error.reason in ("repository_missing", "branch_missing")
+            assert not error.is_absence
 
 
 async def test_a_missing_branch_is_no_missing_file(double: GitHubDouble, quick_clock: QuickClock) -> None:

@@ -88,6 +88,16 @@ async def test_a_key_that_is_not_the_apps_is_refused_without_showing_it(
             assert "canary" not in str(error)
 
 
+async def test_an_installation_that_is_gone_is_no_missing_file(
+    double: GitHubDouble, quick_clock: QuickClock, key: rsa.RSAPrivateKey
+) -> None:
+    async with app_on(double, quick_clock, key) as provider:
+        double.faults.fail("POST .*/access_tokens", 404, "Not Found", times=10)
+        for call in (provider.file_exists("a"), provider.read_file_if_exists("README.md"), provider.list_files()):
+            error = await refused(call, DENIED)
+            assert error.reason == "bad_credentials"
+
+
 async def test_an_expired_token_is_refused_once_and_said_so(
     provider: GitHubStorageProvider, double: GitHubDouble
 ) -> None:

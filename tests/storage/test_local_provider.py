@@ -268,7 +268,8 @@ async def error_of(call: Awaitable[object]) -> StorageError | None:
 async def test_a_missing_root_is_made_or_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         LocalStorageProvider(tmp_path / "missing", create_root=False)
-    assert caught.value.code is StorageErrorCode.NOT_FOUND
+    assert caught.value.reason == "root_missing"
+    assert str(tmp_path) not in str(caught.value)
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         LocalStorageProvider(tmp_path / "file")
@@ -285,7 +286,33 @@ async def test_a_root_that_is_gone_is_not_healthy(provider: LocalStorageProvider
     root.rmdir()
     health = await provider.health_check()
     assert not health
-    assert "gone" in health.message
+    assert health.details["reason"] == "root_missing"
+
+
+async def test_while_the_root_is_gone_no_file_is_said_to_be_missing(walking: bool, tmp_path: Path) -> None:
+    """An unmounted disk: whoever took that for absent files would write or skip what is there."""
+    root = tmp_path / "files"
+    async with LocalStorageProvider(root) as provider:
+        await provider.write_file("a/b", b"1", MESSAGE)
+        root.rename(tmp_path / "away")
+        calls = (
+            provider.read_file_if_exists("a/b"),
+            provider.file_exists("c"),
+            provider.get_file_info("a"),
+            provider.list_files(),
+            provider.list_files("a", recursive=True),
+            provider.list_files_glob("**"),
+            provider.open_stream("a/b"),
+            provider.delete_file("a/b", MESSAGE),
+            provider.write_file("c", b"2", MESSAGE),
+            provider.write_file("a/c", b"2", MESSAGE, overwrite=False),
+        )
+        for call in calls:
+            error = await refused(call, StorageErrorCode.INTERNAL_ERROR)
+            assert (error.reason, error.retryable) == ("root_missing", True)
+        assert not root.exists()
+        (tmp_path / "away").rename(root)
+        assert (await provider.read_file("a/b")).content == b"1"
 
 
 async def test_closing_leaves_the_files_and_nothing_half_made(root: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from obstore import exceptions
 
 from storage_app import hashes
 from storage_app.providers import FileChange, FileDelete, FileWrite, StorageError, StorageErrorCode, StorageProvider
-from storage_app.providers.object import bodies, bucket, faults
+from storage_app.providers.object import bodies, bucket, faults, surroundings
 from storage_app.providers.object.provider import ObjectStorageProvider
 from tests.contracts.providers import MESSAGE, refused
 from tests.storage.interference import Interference, interference, wait_until
@@ -175,6 +176,59 @@ class TestWhatIsWritten:
             await provider.delete_files_batch(names, MESSAGE)
         assert sum(request.startswith("POST") for request in between.seen) == 1
         assert s3.keys(files) == []
+
+
+class TestRequests:
+    """Counted on the way: what a store in a cloud charges and waits for."""
+
+    @pytest.fixture
+    async def counted(
+        self, anyio_backend: str, s3: S3, files: str, between: Interference
+    ) -> AsyncIterator[ObjectStorageProvider]:
+        async with s3.provider(files, endpoint=between.address) as provider:
+            await provider.health_check()
+            between.seen.clear()
+            yield provider
+
+    async def test_a_batch_of_new_files_asks_once_for_their_folder(
+        self, counted: ObjectStorageProvider, between: Interference
+    ) -> None:
+        await counted.write_files_batch([(f"new/{number}", b"1") for number in range(20)], MESSAGE)
+        assert Counter(request.split()[0] for request in between.seen) == {"GET": 1, "HEAD": 1, "PUT": 20}
+
+    async def test_of_files_that_are_there_each_is_asked(
+        self, counted: ObjectStorageProvider, between: Interference
+    ) -> None:
+        await counted.write_files_batch([(f"old/{number}", b"1") for number in range(8)], MESSAGE)
+        between.seen.clear()
+        again = [(f"old/{number}", b"%d" % (number % 2)) for number in range(12)]
+        commit = await counted.write_files_batch(again, MESSAGE)
+        assert commit.files == [f"old/{number}" for number in (0, 2, 4, 6, 8, 9, 10, 11)]
+        assert Counter(request.split()[0] for request in between.seen) == {"GET": 1, "HEAD": 9, "PUT": 8}
+
+    async def test_a_folder_too_large_for_one_answer_is_not_listed_whole(
+        self, counted: ObjectStorageProvider, between: Interference, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(surroundings, "MOST_LISTED", 3)
+        await counted.write_files_batch([(f"new/{number}", b"1") for number in range(5)], MESSAGE)
+        await refused(
+            counted.write_files_batch([(f"new/{number}/in", b"1") for number in range(5)], MESSAGE),
+            StorageErrorCode.CONFLICT,
+        )
+        commit = await counted.write_files_batch([(f"new/{number}", b"2") for number in range(6)], MESSAGE)
+        assert len(commit.files) == 6
+
+    async def test_a_new_file_takes_four_and_one_that_is_known_two(
+        self, counted: ObjectStorageProvider, between: Interference
+    ) -> None:
+        await counted.write_file("docs/a", b"1", MESSAGE)
+        assert len(between.seen) == 4
+        between.seen.clear()
+        await counted.write_file("docs/a", b"2", MESSAGE)
+        assert [request.split()[0] for request in between.seen] == ["HEAD", "PUT"]
+        between.seen.clear()
+        assert [info.sha for info in await counted.list_files("docs")] == [hashes.sha256_hash(b"2")]
+        assert len(between.seen) == 1
 
 
 class TestWhoeverElseWrites:

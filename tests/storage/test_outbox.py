@@ -6,10 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from storage_app import file_storages
+from storage_app import file_storages, hashes
 from storage_app.outbox import batches, flushing, leases, pending
 from storage_app.outbox.reading import PendingView
 from storage_app.outbox.tables import OutboxLine, PendingChange, PendingState, SentBatch
@@ -419,6 +420,87 @@ def test_a_write_that_wins_between_look_and_write_is_written_over(trouble: Troub
     flush()
     assert troubled.files() == {"a": b"1"}
     assert trouble.writes == 2
+
+
+def test_a_storage_that_cannot_be_opened_takes_what_is_deferred(
+    tmp_path: Path, settings: Settings, view: PendingView, clock: Clock
+) -> None:
+    """A disk that is not mounted now: nobody can say what is there, and nothing that was given is refused for it."""
+    root = tmp_path / "mount"
+    settings.FILE_STORAGES = {ALIAS: {"provider": "local", "root_path": str(root), "create_root": False}}
+    put("plain", b"1")
+    put("new", b"2", overwrite=False)
+    put("gone", None)
+    put("changed", b"3", expected_sha=hashes.sha256_hash(b"old"))
+    assert view.read_file("plain").content == b"1"
+    assert view.get_file_hash("new") == hashes.sha256_hash(b"2")
+    flush()
+    queue = flushing.queue(ALIAS, PROJECT)
+    assert (queue.waiting, queue.parked) == (4, 0)
+    assert queue.reason["details"]["reason"] == "root_missing"
+    assert str(tmp_path) not in str(queue.reason)
+    there = root / PROJECT
+    there.mkdir(parents=True)
+    for name in ("gone", "changed"):
+        (there / name).write_bytes(b"old")
+    clock.advance(minutes=1)
+    flushing.flush_due()
+    assert {path.name: path.read_bytes() for path in there.iterdir()} == {"plain": b"1", "new": b"2", "changed": b"3"}
+    file_storages.close()
+
+
+def test_a_disk_that_goes_while_it_is_sent_to_loses_nothing(
+    tmp_path: Path, settings: Settings, view: PendingView, clock: Clock
+) -> None:
+    """Above all no deletion counts as done because everything is gone."""
+    root = tmp_path / "mount"
+    settings.FILE_STORAGES = {ALIAS: {"provider": "local", "root_path": str(root)}}
+    put("a", b"1")
+    flush()
+    put("a", None)
+    put("b", b"2")
+    root.rename(tmp_path / "away")
+    flush()
+    assert (flushing.queue(ALIAS, PROJECT).waiting, parked()) == (2, {})
+    (tmp_path / "away").rename(root)
+    clock.advance(minutes=1)
+    flushing.flush_due()
+    assert [path.name for path in (root / PROJECT).iterdir()] == ["b"]
+    file_storages.close()
+
+
+def test_what_is_deferred_to_nobodys_storage_is_refused(settings: Settings) -> None:
+    settings.FILE_STORAGES = {"theirs": {"provider": "memory", "project": "beta"}}
+    for alias in ("theirs", "nowhere"):
+        with pytest.raises(StorageError) as caught:
+            pending.put(alias, PROJECT, [FileWrite("a", b"1")], "m")
+        assert caught.value.reason == "unknown_storage"
+    assert not PendingChange.objects.exists()
+
+
+def test_no_more_waits_than_may(monkeypatch: pytest.MonkeyPatch, settings: Settings, view: PendingView) -> None:
+    """A storage that stays away must not fill the database."""
+    settings.FILE_STORAGES = {ALIAS: {"provider": "memory"}}
+    monkeypatch.setattr(pending, "MOST_FILES", 2)
+    monkeypatch.setattr(pending, "MOST_BYTES", 10)
+    put("a", b"1")
+    put("b", b"1")
+    for path, content in (("c", b"1"), ("a", b"x" * 10)):
+        error = refused(StorageErrorCode.INTERNAL_ERROR, path, content)
+        assert error.reason == "outbox_full"
+    assert view.read_file("a").content == b"1", "what was refused changed nothing"
+    put("a", b"22")
+    flush()
+    put("c", b"1")
+    file_storages.close()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="elsewhere content lies apart from its row")
+def test_content_lies_last_in_its_row() -> None:
+    """Else each look at what waits would read all of it from the disk."""
+    with connection.cursor() as cursor:
+        columns = connection.introspection.get_table_description(cursor, PendingChange._meta.db_table)
+    assert columns[-1].name == "content"
 
 
 def begin() -> None:

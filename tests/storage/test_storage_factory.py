@@ -154,6 +154,36 @@ def test_settings_give_the_default_storage_and_the_named_ones(tmp_path: Path) ->
     factory.check_all(made)
 
 
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"repository": "canary"}, "owner/name"),
+        ({"api_url": "ftp://canary"}, "https://"),
+        ({"base_path": "../canary"}, "base_path"),
+        *(({"branch": branch}, "branch") for branch in ("", "a b", "a..b", "-a", "a/", ".a", "a.lock", "a~1", "@")),
+        ({"timeout": 0}, "timeout"),
+        ({"cache_ttl": -1}, "cache_ttl"),
+        ({"cache_maxsize": 0}, "cache_maxsize"),
+        ({"token": "canary", "token_file": "canary"}, "one of token, token_file"),
+        ({"app_id": "canary"}, "app_private_key"),
+    ],
+)
+def test_options_of_github_that_cannot_be_meant_are_refused_before_anything_is_opened(
+    options: dict[str, object], word: str
+) -> None:
+    with pytest.raises(factory.DefinitionError, match=word) as caught:
+        factory.check_all({"docs": {"provider": "github", "repository": "acme/files", **options}})
+    assert "docs" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_options_of_github_that_can_be_meant_are_taken() -> None:
+    for branch in ("main", "feature/a.b", "v1-x_y", "ünï"):
+        factory.check_all({"docs": {"provider": "github", "repository": "acme/files", "branch": branch}})
+    app = {"app_id": "1", "app_private_key": "k", "installation_id": "2"}
+    factory.check_all({"docs": {"provider": "github", "repository": "acme/files", "cache_ttl": 0, **app}})
+
+
 def test_settings_of_github_become_its_options_and_are_not_shown(tmp_path: Path) -> None:
     made = config.load(
         {

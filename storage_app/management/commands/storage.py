@@ -18,7 +18,7 @@ from storage_app.copying import Copied
 from storage_app.management.progress import Reporter
 from storage_app.outbox import flushing, pending
 from storage_app.outbox.reading import PendingView
-from storage_app.outbox.tables import PendingChange, PendingState
+from storage_app.outbox.tables import PendingChange
 from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo, StorageProvider
 from storage_app.providers.factory import Storages
 from storage_app.providers.streams import PIECE
@@ -118,6 +118,7 @@ def _rm(reporter: Reporter, options: Options) -> None:
 
 def _cp(reporter: Reporter, options: Options) -> None:
     source, target = _place(options["source"], options), _place(options["target"], options)
+    _refuse_waiting(source)
     if options["recursive"]:
         pairs = [(source.beneath(path), target.beneath(path)) for path in _below(source)]
     else:
@@ -132,6 +133,7 @@ def _cp(reporter: Reporter, options: Options) -> None:
 def _sync(reporter: Reporter, options: Options) -> None:
     """Afterwards the target has what the source has; what only the target has goes with `--delete`."""
     source, target = _place(options["source"], options), _place(options["target"], options)
+    _refuse_waiting(source)
     wanted, there = _below(source), set(_below(target))
     progress = reporter.progress("sync")
     copied = 0
@@ -160,7 +162,9 @@ def _check(reporter: Reporter, options: Options) -> None:
         health = file_storages.run(lambda storages, alias=alias: file_storages.health_of(storages, alias, 30.0))  # type: ignore[misc]  # bound now
         wrong += not health
         said = "answers" if health else health.message
-        reporter.result(f"{alias}: {said}", alias=alias, healthy=bool(health), message=health.message)
+        if not health and (root := _root(alias)):
+            said = f"{said} ({root})"
+        reporter.result(f"{alias}: {said}", alias=alias, healthy=bool(health), message=said if not health else "")
         if health and options["files"]:
             wrong += _check_files(reporter, Place(alias, "", options["project"]))
     if wrong:
@@ -176,12 +180,13 @@ def _check_files(reporter: Reporter, place: Place) -> int:
         if not _is_sound(place, info):
             wrong += 1
             reporter.result(f"{place.alias}:{info.path} is not what the storage says", path=info.path, sound=False)
-    reporter.result(f"{place.alias}: {len(infos)} files read, {wrong} damaged", files=len(infos), damaged=wrong)
+    said = f"{place.alias}: {len(infos)} files read, {wrong} damaged"
+    reporter.result(said, alias=place.alias, files=len(infos), damaged=wrong)
     return wrong
 
 
 def _flush(reporter: Reporter, options: Options) -> None:
-    rows = PendingChange.objects.exclude(state=PendingState.PARKED)
+    rows = PendingChange.objects.all()
     if options["alias"]:
         rows = rows.filter(alias=options["alias"])
     if options["project"]:
@@ -325,11 +330,16 @@ def _is_sound(place: Place, info: StorageFileInfo) -> bool:
         try:
             return await copying.is_sound(place.provider(storages), info)
         except StorageError as error:
-            if error.code is StorageErrorCode.NOT_FOUND:
+            if error.is_absence:
                 return True  # deleted since it was listed
             raise
 
     return file_storages.run(look)
+
+
+def _root(alias: str) -> str | None:
+    """Whoever types commands here may know where it lies."""
+    return next((storage.root for storage in file_storages.defined() if storage.alias == alias), None)
 
 
 def _delete(reporter: Reporter, place: Place, options: Options) -> None:
@@ -342,9 +352,26 @@ def _delete(reporter: Reporter, place: Place, options: Options) -> None:
 
 
 def _refuse_waiting(place: Place) -> None:
-    """What waits of a file would later be written over what is written here."""
-    if place.project and pending.visible(place.alias, place.project, place.path):
+    """What waits of a file, or below a folder, is not there to be copied yet, and would later be written over what is
+    written here.
+    """
+    below = f"{place.path}/" if place.path else ""
+    if any(name == place.path or name.startswith(below) for name in _waiting(place)):
         raise CommandError(f"A change of {place} waits; `storage flush` sends it first.", returncode=PROBLEMS)
+
+
+def _waiting(place: Place) -> list[str]:
+    """What is to be sent to the storage, as the place names it: in the project's part, or in the whole of it."""
+    rows = PendingChange.objects.filter(alias=place.alias, state__in=pending.VISIBLE)
+    if place.project:
+        return list(rows.filter(project=place.project).values_list("path", flat=True))
+    found = list(rows.values_list("project", "path"))
+
+    async def bases(storages: Storages) -> dict[str, str]:
+        return {project: storages.base_path(place.alias, project) for project, _ in found}
+
+    known = file_storages.run(bases) if found else {}
+    return [f"{known[project]}/{path}" if known[project] else path for project, path in found]
 
 
 def _tell(reporter: Reporter, copied: Copied) -> None:

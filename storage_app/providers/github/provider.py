@@ -16,7 +16,7 @@ from storage_app.hashes import HashKind
 from storage_app.providers import errors
 from storage_app.providers.base import StorageProvider
 from storage_app.providers.errors import StorageError, StorageErrorCode
-from storage_app.providers.github import lookups, tree, versions
+from storage_app.providers.github import lookups, options, tree, versions
 from storage_app.providers.github.api import GitHubApi
 from storage_app.providers.github.clock import Clock
 from storage_app.providers.github.endpoints import Endpoints
@@ -94,7 +94,7 @@ class GitHubStorageProvider(StorageProvider):
         try:
             return await self.read_file(path)
         except StorageError as error:
-            if _is_missing_file(error):
+            if error.is_absence:
                 return None
             raise
 
@@ -247,22 +247,13 @@ def _token_source(
     endpoints: Endpoints,
     clock: Clock,
 ) -> TokenSource:
-    given = [token is not None, token_file is not None, any(app)]
-    if sum(given) > 1:
-        raise ValueError("a GitHub storage takes one of token, token_file and the options of an App")
+    options.check_token({"token": token, "token_file": token_file, **dict(zip(options.APP, app, strict=True))})
     if token_file is not None:
         return FileToken(Path(token_file))
     app_id, private_key, installation_id = app
     if app_id and private_key and installation_id:
         return AppToken(app_id, private_key, installation_id, endpoints.rest, endpoints.name, clock)
-    if any(app):
-        raise ValueError("an App needs app_id, app_private_key and installation_id")
     return StaticToken(token)
-
-
-def _is_missing_file(error: StorageError) -> bool:
-    """Not a repository or a branch that is missing: to take that for an absent file would invite overwriting."""
-    return error.code is StorageErrorCode.NOT_FOUND and error.reason is None
 
 
 _COMMIT: Final = re.compile("[0-9a-f]{40}")

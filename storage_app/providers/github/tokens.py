@@ -49,7 +49,7 @@ class FileToken:
                 text = await asyncio.to_thread(self._path.read_text, encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 message = "The file with GitHub's token cannot be read."
-                raise StorageError(StorageErrorCode.PERMISSION_DENIED, message) from error
+                raise _no_token(message) from error
             self._token = text.strip()
         return self._token or None
 
@@ -88,7 +88,11 @@ class AppToken:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise refusals.of_exception(error) from error
         if response.status_code != 201:
-            raise refusals.of_response(response, self._clock.now())
+            refused = refusals.of_response(response, self._clock.now())
+            if refused.retryable:
+                raise refused
+            # An installation that is gone is 404, and that is no missing file.
+            raise _no_token("GitHub gives the App no token: its id, key or installation is wrong, or it was removed.")
         try:
             body = response.json()
             self._token, expires = str(body["token"]), datetime.fromisoformat(body["expires_at"])
@@ -104,5 +108,10 @@ class AppToken:
         except (ValueError, TypeError, jwt.PyJWTError):
             # Not `from`: what a key's parser says may show the key.
             message = "The private key of the GitHub App cannot be read."
-            raise StorageError(StorageErrorCode.PERMISSION_DENIED, message) from None
+            raise _no_token(message) from None
         return {"Authorization": f"Bearer {signed}"}
+
+
+def _no_token(message: str) -> StorageError:
+    """No file is to blame: nothing can be asked."""
+    return StorageError(StorageErrorCode.PERMISSION_DENIED, message, None, {"reason": "bad_credentials"})

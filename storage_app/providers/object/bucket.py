@@ -61,7 +61,7 @@ class Bucket:
             self._store: ObjectStore | None = addresses.opened(options, timeout)
         except RAISED as error:
             raise unusable_options() from error
-        self._known: OrderedDict[tuple[str, str | None], str] = OrderedDict()
+        self._known: OrderedDict[str, tuple[str | None, str]] = OrderedDict()  # by path: its ETag then, and its hash
         self._seen = False
 
     def close(self) -> None:
@@ -74,11 +74,15 @@ class Bucket:
             break
         self._seen = True
 
+    async def be_sure(self) -> None:
+        """As `look`, unless it was seen before."""
+        if not self._seen:
+            await self.look()
+
     # Reading
 
     async def find(self, path: str) -> Found | None:
-        if not self._seen:
-            await self.look()
+        await self.be_sure()
         try:
             result = await _called(path, obstore.get_async(self._open, path, options={"head": True}))
         except StorageError as error:
@@ -95,8 +99,7 @@ class Bucket:
 
     async def get(self, path: str, options: "GetOptions | None" = None) -> tuple[Found, AsyncIterator[bytes]]:
         """The object, and its content in pieces."""
-        if not self._seen:
-            await self.look()
+        await self.be_sure()
         result = await _called(path, obstore.get_async(self._open, path, options=options))
         return _found(path, result), _pieces(path, result)
 
@@ -106,24 +109,30 @@ class Bucket:
 
     async def hash_of(self, found: Found, kind: HashKind = HashKind.SHA256) -> str:
         """Read from the content where nobody wrote it down."""
-        if kind is HashKind.SHA256 and (known := found.sha or self._known.get(_key(found.meta))):
+        if kind is HashKind.SHA256 and (known := found.sha or self.known_hash(found.meta)):
             return known
         hasher = Hasher(kind, found.size)
         _, pieces = await self.get(found.path, _if_match(found))
         async for piece in pieces:
             hasher.update(piece)
         if kind is HashKind.SHA256:
-            self.remember(found, hasher.result())
+            self.remember(found.path, found.meta["e_tag"], hasher.result())
         return hasher.result()
 
-    def remember(self, found: Found, sha: str) -> None:
-        self._known[_key(found.meta)] = sha
-        self._known.move_to_end(_key(found.meta))
+    def remember(self, path: str, tag: str | None, sha: str) -> None:
+        self._known[path] = (tag, sha)
+        self._known.move_to_end(path)
         if len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
 
     def known_hash(self, meta: "ObjectMeta") -> str | None:
-        return self._known.get(_key(meta))
+        """Of what has that ETag; None where another process has written since."""
+        tag, sha = self._known.get(meta["path"], (None, None))
+        return sha if sha is not None and tag == meta["e_tag"] else None
+
+    def knows(self, path: str) -> bool:
+        """Whether this process has read or written such a file; it may be gone."""
+        return path in self._known
 
     # Listing
 
@@ -148,20 +157,24 @@ class Bucket:
         # Never the sender's type: a bucket may be served to browsers.
         attributes = {"Content-Type": "application/octet-stream", "sha256": body.sha[7:], "commit": commit}
         if body.size > LARGE and mode == "overwrite":
-            await _called(path, obstore.put_async(
+            put = await _called(path, obstore.put_async(
                 self._open, path, body.source, attributes=attributes, use_multipart=True,
                 chunk_size=max(PART, body.size // MOST_PARTS), max_concurrency=PARTS_AT_ONCE,
             ))  # fmt: skip
+            self.remember(path, put["e_tag"], body.sha)
             return
         store = self._open if body.size <= LARGE else self._patient(body.size)
         with body.buffer() as content:
-            await _called(path, obstore.put_async(
+            put = await _called(path, obstore.put_async(
                 store, path, content, attributes=attributes, mode=mode, use_multipart=False
             ))  # fmt: skip
+        self.remember(path, put["e_tag"], body.sha)
 
     async def delete(self, paths: Sequence[str]) -> None:
         """One request for many of them; what is missing is no error, or NOT_FOUND, as the service has it."""
         await _called(paths[0] if len(paths) == 1 else None, obstore.delete_async(self._open, list(paths)))
+        for path in paths:
+            self._known.pop(path, None)
 
     @property
     def _open(self) -> "ObjectStore":
@@ -214,10 +227,6 @@ def _if_match(found: Found) -> "GetOptions":
 def _without_marker(objects: Sequence["ObjectMeta"], folder: str) -> list["ObjectMeta"]:
     """Some tools put an empty object `folder/` where they make a folder; the client gives it the folder's own name."""
     return [meta for meta in objects if meta["path"] != folder]
-
-
-def _key(meta: "ObjectMeta") -> tuple[str, str | None]:
-    return meta["path"], meta["e_tag"]
 
 
 # What no path names, so that the look costs least and stumbles over nothing.

@@ -76,7 +76,7 @@ class ObjectStorageProvider(StorageProvider):
         found, pieces = await self._bucket.get(path)
         content = await buffered(path, pieces)
         sha = (await Body.of(content)).sha
-        self._bucket.remember(found, sha)
+        self._bucket.remember(path, found.meta["e_tag"], sha)
         return StorageFile.of(path, content, sha, found.meta["last_modified"])
 
     async def _info(self, path: str) -> StorageFileInfo:

@@ -6,25 +6,23 @@ no name is a file and a folder. A write of another process between the two is no
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from storage_app import hashes, paths
+from storage_app import hashes
 from storage_app.hashes import HashKind
 from storage_app.providers import checks, errors
 from storage_app.providers.errors import StorageError, StorageErrorCode
 from storage_app.providers.object.bodies import Body
 from storage_app.providers.object.bucket import Bucket, Found
+from storage_app.providers.object.surroundings import Surroundings, bounded
 from storage_app.providers.types import FileChange, FileDelete, FileWrite
 
 if TYPE_CHECKING:
     from obstore import PutMode
 
-T = TypeVar("T")
-
-AT_ONCE: Final = 16  # requests of one batch
 MOST_LOST_RACES: Final = 20
 _LOST: Final = (StorageErrorCode.ALREADY_EXISTS, StorageErrorCode.CONFLICT)
 _UNKNOWN: Final = (StorageErrorCode.NETWORK_ERROR, *_LOST)
@@ -38,11 +36,12 @@ class Writer:
     async def apply(self, changes: Sequence[FileChange], bodies: Mapping[str, Body], commit: str) -> list[str]:
         """The paths that changed, in the order given. `bodies` are of the writes, by path."""
         async with self._locked(change.path for change in changes):
-            found = await _by_path(self._bucket.find, [change.path for change in changes])
-            real = [change for change in changes if await self._to_do(change, bodies, found[change.path])]
+            around = Surroundings(self._bucket, changes)
+            await around.look()
+            real = [change for change in changes if await self._to_do(change, bodies, around.found[change.path])]
             if real:
-                await self._refuse_what_is_in_the_way(changes, found)
-            return await self._done(real, bodies, found, commit)
+                around.refuse_what_is_in_the_way()
+            return await self._done(real, bodies, around.found, commit)
 
     @asynccontextmanager
     async def _locked(self, changed: Iterable[str]) -> AsyncIterator[None]:
@@ -69,35 +68,13 @@ class Writer:
             other_size=other_size,
         )
 
-    async def _refuse_what_is_in_the_way(
-        self, changes: Sequence[FileChange], found: Mapping[str, Found | None]
-    ) -> None:
-        """Asked only about new files: by this rule a file that is there has nothing above it or below."""
-        new = [change.path for change in changes if isinstance(change, FileWrite) and found[change.path] is None]
-        deleted = {change.path for change in changes if isinstance(change, FileDelete)}
-        folders = {folder for path in new for folder in paths.parents(path) if folder not in found}
-        above, below = await asyncio.gather(
-            _by_path(self._bucket.find, folders), _by_path(lambda path: self._one_below(path, deleted), new)
-        )
-        checks.refuse_what_is_in_the_way(
-            changes,
-            lambda folder: bool(found.get(folder) or above.get(folder)),
-            lambda path: below.get(path, []),
-        )
-
-    async def _one_below(self, folder: str, deleted: set[str]) -> list[str]:
-        async for meta in self._bucket.below(folder):
-            if meta["path"] not in deleted:
-                return [meta["path"]]
-        return []
-
     async def _done(
         self, changes: Sequence[FileChange], bodies: Mapping[str, Body], found: Mapping[str, Found | None], commit: str
     ) -> list[str]:
         """Deletes come last: where it breaks off, what was moved is there twice rather than nowhere."""
         writes = [change for change in changes if isinstance(change, FileWrite)]
         deletes = [change.path for change in changes if isinstance(change, FileDelete)]
-        results = await _bounded(
+        results = await bounded(
             [self._write(change, bodies[change.path], found[change.path], commit) for change in writes]
         )
         done = {change.path for change, result in zip(writes, results, strict=True) if result is True}
@@ -149,23 +126,3 @@ def _with_paths(failed: BaseException, done: list[str], changes: int) -> BaseExc
     if isinstance(failed, StorageError) and changes > 1:
         failed.details["paths"] = done
     return failed
-
-
-async def _by_path(call: Any, wanted: Iterable[str]) -> dict[str, Any]:
-    wanted = list(wanted)
-    results = await _bounded([call(path) for path in wanted])
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return dict(zip(wanted, results, strict=True))
-
-
-async def _bounded(calls: Sequence[Awaitable[T]]) -> list[T | BaseException]:
-    """What each gave or raised; a few at a time."""
-    turn = asyncio.Semaphore(AT_ONCE)
-
-    async def one(call: Awaitable[T]) -> T:
-        async with turn:
-            return await call
-
-    return await asyncio.gather(*(one(call) for call in calls), return_exceptions=True)

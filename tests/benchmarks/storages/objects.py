@@ -88,9 +88,9 @@ async def _lines(address: str, rounds: int) -> list[str]:
             amazon.get_object(Bucket="bench", Key="read")["Body"].read()
 
         pairs = [
-            Pair("create a file (4 requests)", create, "obstore's put", put_alone),
-            Pair("create a file (4 requests)", create, "boto3's put_object", put_boto3),
-            Pair("change a file (2 requests)", change, "obstore's put", put_alone),
+            Pair("create a file (4 requests, 2 turns)", create, "obstore's put", put_alone),
+            Pair("create a file (4 requests, 2 turns)", create, "boto3's put_object", put_boto3),
+            Pair("change a file (2 requests, 2 turns)", change, "obstore's put", put_alone),
             Pair("create 50 files in a batch", batch, "obstore's put, 50 at once", puts_alone, 1),
             Pair("read a file, with its hash", read, "obstore's get", get_alone),
             Pair("read a file, with its hash", read, "boto3's get_object", get_boto3),

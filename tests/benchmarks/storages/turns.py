@@ -19,7 +19,7 @@ class Pair(NamedTuple):
 
 
 async def compared(pairs: list[Pair], rounds: int) -> list[str]:
-    lines = [f"  {'operation':34} {'ours':>11} {'times':>8}  {'of what':30} (25 % to 75 %)"]
+    lines = [f"  {'operation':36} {'ours':>11} {'times':>8}  {'of what':30} (25 % to 75 %)"]
     for pair in pairs:
         numbers = iter(range(1_000_000))
         await pair.ours(next(numbers))
@@ -32,7 +32,7 @@ async def compared(pairs: list[Pair], rounds: int) -> list[str]:
         low, middle, high = statistics.quantiles(ratios, n=4)
         ours = statistics.median(ours for ours, _ in taken)
         lines.append(
-            f"  {pair.name:34} {ours * 1000:8.3f} ms {middle:8.2f}  {pair.yardstick:30} ({low:.2f} to {high:.2f})"
+            f"  {pair.name:36} {ours * 1000:8.3f} ms {middle:8.2f}  {pair.yardstick:30} ({low:.2f} to {high:.2f})"
         )
     return lines
 
