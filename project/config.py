@@ -436,7 +436,7 @@ class Config(BaseSettings):
             )
         if self.storage_provider == "object" and not (self.object_bucket or (default and default.get("bucket"))):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=object needs HOLDFAST_OBJECT_BUCKET")
-        own = default or {}
+        own: dict[str, Any] = default or {}
         if self.storage_provider == "github" and not (
             (self.github_repo or own.get("repository"))
             # the other ways to a token, and a public repository that is only read, are options of the storage
