@@ -109,6 +109,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("p/<slug:slug>/runs/", runs.index, name="runs"),
     path("p/<slug:slug>/runs/new/", runs.create, name="runs-new"),
     path("p/<slug:slug>/runs/<run_id>/", runs.show, name="runs-show"),
+    path("p/<slug:slug>/runs/<run_id>/edit/", runs.edit, name="runs-edit"),
     path("p/<slug:slug>/runs/<run_id>/act/", run_actions.act, name="runs-act"),
     path("p/<slug:slug>/runs/<run_id>/attach/", run_actions.attach, name="runs-attach"),
     path("p/<slug:slug>/runs/<run_id>/upload/", run_actions.upload, name="runs-upload"),

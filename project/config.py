@@ -190,17 +190,6 @@ class Config(BaseSettings):
     workspace_megabytes: int = _variable(
         "WORKSPACE_MEGABYTES", default=5120, description="How many megabytes the files of one job may have together."
     )
-    batch_seconds: int = _variable(
-        "BATCH_SECONDS",
-        default=30,
-        description="How long a deferred change waits for others at most, before they go out as one commit.",
-    )
-    batch_files: int = _variable(
-        "BATCH_FILES", default=100, description="How many deferred changes go out at once without waiting longer."
-    )
-    batch_megabytes: int = _variable(
-        "BATCH_MEGABYTES", default=10, description="How many megabytes of deferred changes do."
-    )
     secret_key: SecretStr | None = _variable(
         "SECRET_KEY",
         default=None,
@@ -265,21 +254,6 @@ class Config(BaseSettings):
     @classmethod
     def _check_workspace(cls, value: Any) -> int:
         return config_rules.whole_number(value, 1, 1024 * 1024)
-
-    @field_validator("batch_seconds", mode="before")
-    @classmethod
-    def _check_batch_seconds(cls, value: Any) -> int:
-        return config_rules.whole_number(value, 0, 3600)
-
-    @field_validator("batch_files", mode="before")
-    @classmethod
-    def _check_batch_files(cls, value: Any) -> int:
-        return config_rules.whole_number(value, 1, 1000)
-
-    @field_validator("batch_megabytes", mode="before")
-    @classmethod
-    def _check_batch_megabytes(cls, value: Any) -> int:
-        return config_rules.whole_number(value, 1, 30)
 
     @field_validator("poison_limit", mode="before")
     @classmethod
@@ -428,19 +402,18 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
-        default = self.storages.get("default")
+        default: Mapping[str, Any] = self.storages.get("default", {})
         if default and default["provider"] != self.storage_provider:
             raise ValueError(
                 "HOLDFAST_STORAGES gives `default` another provider than "
                 f"HOLDFAST_STORAGE_PROVIDER={self.storage_provider}"
             )
-        if self.storage_provider == "object" and not (self.object_bucket or (default and default.get("bucket"))):
+        if self.storage_provider == "object" and not (self.object_bucket or default.get("bucket")):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=object needs HOLDFAST_OBJECT_BUCKET")
-        own: dict[str, Any] = default or {}
         if self.storage_provider == "github" and not (
-            (self.github_repo or own.get("repository"))
+            (self.github_repo or default.get("repository"))
             # the other ways to a token, and a public repository that is only read, are options of the storage
-            and (self.github_token or any(name in own for name in ("token", "token_file", "app_id")))
+            and (self.github_token or any(name in default for name in ("token", "token_file", "app_id")))
         ):
             raise ValueError("HOLDFAST_STORAGE_PROVIDER=github needs HOLDFAST_GITHUB_REPO and HOLDFAST_GITHUB_TOKEN")
         if "*" in self.allowed_hosts and not self.debug:

@@ -138,6 +138,7 @@ class RecordWords(models.Model):
     collection = CodePointTextField()
     record = CodePointTextField()
     newest = models.BigIntegerField()
+    part = CodePointTextField(null=True)
     length = models.IntegerField()
     form = models.SmallIntegerField()  # the version of the tokenizer
     scope = models.TextField()
@@ -149,7 +150,7 @@ class RecordWords(models.Model):
             models.UniqueConstraint(fields=["project", "collection", "record"], name="record_words_record")
         ]
         indexes: ClassVar = [
-            models.Index(fields=["project", "collection", "-newest", "record"], name="record_words_newest"),
+            models.Index(fields=["project", "collection", "-newest", "record", "part"], name="record_words_newest"),
             models.Index(fields=["project", "collection", "length"], name="record_words_length"),
         ]
 

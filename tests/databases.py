@@ -123,6 +123,7 @@ def create_tables(alias: str, collections: Iterable[Collection]) -> None:
         for name in SHARED_MODELS:
             editor.create_model(apps.get_model("storage_app", name))
         words.make_engine(editor)
+        words.make_slim_index(editor)
         for collection in collections:
             for model in _models(collection):
                 editor.create_model(model)

@@ -310,6 +310,7 @@ ROUTES = [
     Route("GET", f"{PAGE}runs/", READ),
     Route("GET", f"{PAGE}runs/new/", WRITE),
     Route("GET", f"{PAGE}runs/<run_id>/", READ),
+    Route("GET", f"{PAGE}runs/<run_id>/edit/", WRITE),
     Route("POST", f"{PAGE}runs/<run_id>/act/", WRITE, {"action": "clone"}),
     Route("POST", f"{PAGE}runs/<run_id>/attach/", WRITE, {"storage": "default", "paths": "docs/*"}),
     Route("POST", f"{PAGE}runs/<run_id>/upload/", WRITE),

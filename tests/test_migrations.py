@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from jobs_app.stores.collections import COLLECTIONS
+from storage_app.records.database import words
 from storage_app.records.database.layout import Layout
 from storage_app.records.declarations import Kind
 
@@ -23,3 +24,11 @@ def test_every_collection_with_words_to_search_has_its_index_of_words() -> None:
     }
     assert len(wanted) > 1
     assert wanted <= set(connection.introspection.table_names())
+
+
+@pytest.mark.django_db
+def test_the_index_of_words_has_the_index_that_keeps_its_searches_from_the_texts() -> None:
+    with connection.cursor() as cursor:
+        constraints = connection.introspection.get_constraints(cursor, words.TABLE)
+    assert "part" in constraints[words.NEWEST]["columns"]
+    assert (words.SLIM in constraints) == (connection.vendor == "sqlite")

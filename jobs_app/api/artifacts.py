@@ -35,7 +35,7 @@ def list_run_artifacts(
     request: ApiRequest, p: Slug, id: RunId, cursor: Cursor = None, limit: Limit = paging.DEFAULT_LIMIT
 ) -> HttpResponse:
     """Newest first."""
-    return _page(artifacts.find(request.auth, p, run_id=id, cursor=cursor, limit=limit))
+    return _page(artifacts.of_run(request.auth, p, id, cursor=cursor, limit=limit))
 
 
 @router.post(
@@ -126,6 +126,7 @@ def _new(place: str, item: ArtifactIn) -> NewArtifact:
         output=item.output,
         options=item.options,
         storage=item.storage,
+        lease_token=item.lease_token,
     )
 
 

@@ -123,17 +123,17 @@ def delete_entry(
 
 @router.post(
     f"{TEXT}/rename",
-    response={200: CommitOut, 202: DeferredOut},
+    response=CommitOut,
     summary="Rename a prompt or exercise",
     openapi_extra=problems(*STORAGE_PROBLEMS, versioned=True, conditional=True),
 )
 def rename_entry(request: ApiRequest, p: Slug, kind: AKind, name: Name, body: LibraryRename) -> HttpResponse:
     """One commit; 409 where the new name is taken. Jobs go on under the name they know."""
     condition = file_answers.condition_of(request, lambda: _looked_at(request, p, kind, name))
-    entry, written = library.rename(
-        request.auth, p, kind, name, body.name, expected_hash=condition.expected_sha, deferred=body.deferred
-    )
-    return _changed(written, entry)
+    entry, commit = library.rename(request.auth, p, kind, name, body.name, expected_hash=condition.expected_sha)
+    response = job_answers.answer(commit_value(commit))
+    response["ETag"] = file_answers.etag(entry.hash)
+    return response
 
 
 @router.get(

@@ -43,7 +43,6 @@ class LibraryEntryIn(Body):
 class LibraryRename(Body):
     model_config = shown_as({"name": "summarise-briefly"})
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    deferred: bool = Field(False, description="Send it with the next batch.")
 
 
 class LibraryListed(Schema):

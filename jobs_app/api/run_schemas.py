@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, StrictBool
 
 from jobs_app.api import run_examples as examples
 from jobs_app.api.job_examples import NEW_USE
-from jobs_app.api.job_schemas import ByOut, Priority, Retries, Tags, UseIn, Word
+from jobs_app.api.job_schemas import ByOut, LeaseToken, Priority, Retries, Tags, UseIn, Word
 from jobs_app.api.schemas import Body, Time, page_of, shown_as
 from jobs_app.domain.document import DocumentState, Plan, Why
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES
@@ -109,8 +109,9 @@ class RunPage(Schema):
 
 
 class RetriedOut(Schema):
-    model_config = shown_as({"retried": 3, "more": False})
+    model_config = shown_as({"retried": 3, "looked_at_anew": 0, "more": False})
     retried: int = Field(description="How many jobs went back to the queue.")
+    looked_at_anew: int = Field(description="How many documents that were refused wait again, and are looked at anew.")
     more: bool = Field(description="Whether the time was up before all were asked.")
 
 
@@ -181,6 +182,7 @@ class ArtifactIn(Body):
     content_base64: str | None = None
     options: dict[str, Any] | None = Field(None, description="What it was made with; left out: as the run says.")
     storage: Alias | None = None
+    lease_token: LeaseToken | None = Field(None, description="Of the job: nothing is written once its lease is lost.")
 
 
 Artifacts = Annotated[list[ArtifactIn], Field(min_length=1, max_length=artifacts.MOST_AT_ONCE)]
@@ -200,6 +202,7 @@ class ArtifactsIn(Body):
     content_base64: str | None = None
     options: dict[str, Any] | None = None
     storage: Alias | None = None
+    lease_token: LeaseToken | None = None
     artifacts: Artifacts | None = None
     deferred: StrictBool = Field(False, description="Acknowledged once durable, and committed with what else waits.")
     message: str = Field("", max_length=2000)

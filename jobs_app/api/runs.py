@@ -16,7 +16,7 @@ from jobs_app.api.run_answers import run_value
 from jobs_app.api.run_schemas import CloneIn, RetriedOut, RunChange, RunIn, RunOut, RunPage, StartIn
 from jobs_app.domain.library import Wanted
 from jobs_app.domain.new_run import NewRun
-from jobs_app.domain.run import Phase
+from jobs_app.domain.run import Phase, RunState
 from jobs_app.services import paging, runs
 from jobs_app.services.idempotency import Answer
 from jobs_app.services.runs import RunView
@@ -34,13 +34,16 @@ def list_runs(
     request: ApiRequest,
     p: Slug,
     phase: Annotated[list[Phase] | None, Query(description="May be given several times.")] = None,
+    state: Annotated[RunState | None, Query(description="As it follows from the jobs.")] = None,
     q: Annotated[str | None, Query(max_length=1000, description="Words in name and tags.")] = None,
     order: Annotated[str, Query(max_length=100, description=f"One of {', '.join(runs.ORDERS)}.")] = "-created_at",
     cursor: Cursor = None,
     limit: Limit = paging.DEFAULT_LIMIT,
 ) -> HttpResponse:
-    """With state and progress as they follow from documents and jobs at this moment."""
-    found = runs.find(request.auth, p, phases=phase or (), text=q, order=order, cursor=cursor, limit=limit)
+    """With state and progress as they follow from documents and jobs at this moment. With `state` a page may be short,
+    or empty: as long as there is a cursor there may be more.
+    """
+    found = runs.find(request.auth, p, phases=phase or (), state=state, text=q, order=order, cursor=cursor, limit=limit)
     items = [run_value(view, p) for view in found.items]
     return job_answers.answer(
         {"items": items, "next_cursor": found.next_cursor, "previous_cursor": found.previous_cursor}
@@ -103,9 +106,11 @@ def cancel_run(request: ApiRequest, p: Slug, id: RunId, body: ReasonIn = NO_REAS
 
 @router.post(f"{RUN}/retry-failed", response=RetriedOut, summary="Retry a run's failed jobs")
 def retry_failed(request: ApiRequest, p: Slug, id: RunId, body: ReasonIn = NO_REASON) -> HttpResponse:
-    """Those that failed or ran out of time go back to the queue. With `more`, ask again for the rest."""
+    """Jobs that failed or ran out of time go back to the queue; documents that were refused are looked at anew. With
+    `more`, ask again for the rest.
+    """
     done = runs.retry_failed(request.auth, p, id, body.reason)
-    return job_answers.answer({"retried": done.jobs, "more": done.more})
+    return job_answers.answer({"retried": done.jobs, "looked_at_anew": done.documents, "more": done.more})
 
 
 @router.post(f"{RUN}/clone", response={201: RunOut}, summary="Clone a run", openapi_extra=problems(versioned=True))

@@ -19,7 +19,7 @@ class Plan(StrEnum):
 
 
 class Why(StrEnum):
-    """The reason of a plan, as a stable word; `SENTENCES` say it to people."""
+    """The reason of a plan, as a stable word; `SENTENCES` say it to people, `WORDS` where there is little room."""
 
     NEW = "new"
     INCOMPLETE = "incomplete"
@@ -30,6 +30,7 @@ class Why(StrEnum):
     MISSING = "missing"
     UNREADABLE = "unreadable"
     TEXT_UNUSABLE = "text_unusable"
+    STORAGE_AWAY = "storage_away"
 
 
 SENTENCES: Mapping[Why, str] = {
@@ -42,6 +43,20 @@ SENTENCES: Mapping[Why, str] = {
     Why.MISSING: "The file is no longer in its storage.",
     Why.UNREADABLE: "The storage could not give the file.",
     Why.TEXT_UNUSABLE: "A text of the library that the run uses cannot be used.",
+    Why.STORAGE_AWAY: "The storage does not answer now; the run goes on with it as soon as it does.",
+}
+
+WORDS: Mapping[Why, str] = {
+    Why.NEW: "new",
+    Why.INCOMPLETE: "outputs missing",
+    Why.FORCED: "forced",
+    Why.CHANGED: "changed",
+    Why.ARTIFACT_LOST: "artifact lost",
+    Why.SERVED: "served",
+    Why.MISSING: "file gone",
+    Why.UNREADABLE: "unreadable",
+    Why.TEXT_UNUSABLE: "text unusable",
+    Why.STORAGE_AWAY: "storage away",
 }
 
 

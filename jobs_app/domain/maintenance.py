@@ -39,6 +39,12 @@ class Deadline:
     def passed(self) -> bool:
         return self._monotonic() >= self._ends_at
 
+    def turn(self, limit: timedelta) -> "Deadline":
+        """For one of several that share the time: ends with it at the latest."""
+        turn = Deadline(limit, self._monotonic)
+        turn._ends_at = min(turn._ends_at, self._ends_at)
+        return turn
+
 
 Counts = Mapping[str, int]
 

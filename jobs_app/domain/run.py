@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from jobs_app.domain.document import Plan
 from jobs_app.domain.job import DEFAULT_MAX_RETRIES, By
@@ -18,7 +18,12 @@ class Phase(StrEnum):
     DRAFT = "draft"
     STARTING = "starting"  # document after document gets its job; goes on after a restart
     STARTED = "started"
+    CANCELLING = "cancelling"  # jobs are open still; each is told, also after a restart
     CANCELLED = "cancelled"
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self in (Phase.CANCELLING, Phase.CANCELLED)
 
 
 class RunState(StrEnum):
@@ -32,6 +37,21 @@ class RunState(StrEnum):
     @property
     def is_final(self) -> bool:
         return self in (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)
+
+
+def phases_of(state: RunState) -> tuple[Phase, ...]:
+    """Those in which a run may be that is in this state."""
+    return _PHASES[state]
+
+
+_PHASES: Final[Mapping[RunState, tuple[Phase, ...]]] = {
+    RunState.DRAFT: (Phase.DRAFT, Phase.STARTED),
+    RunState.STARTING: (Phase.STARTING,),
+    RunState.RUNNING: (Phase.STARTED, Phase.CANCELLING, Phase.CANCELLED),
+    RunState.COMPLETED: (Phase.STARTED,),
+    RunState.FAILED: (Phase.STARTED,),
+    RunState.CANCELLED: (Phase.STARTED, Phase.CANCELLING, Phase.CANCELLED),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +83,7 @@ class Run:
     cancelled_by: By | None = None
     cloned_from: str | None = None
     ended: Mapping[JobState, int] = field(default_factory=dict)  # its jobs when all had ended: they go before it does
+    taken_out: Sequence[str] = ()  # jobs whose documents were taken out: they are no part of its story any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +134,7 @@ def tally(run: Run, plans: Mapping[Plan, int], jobs: Mapping[JobState, int]) -> 
 def state_of(run: Run, tally: Tally) -> RunState:
     if run.phase is Phase.DRAFT:
         return RunState.DRAFT
-    if run.phase is Phase.CANCELLED:
+    if run.phase.is_cancelled:
         return RunState.RUNNING if tally.open_jobs else RunState.CANCELLED
     if run.phase is Phase.STARTING:
         return RunState.STARTING

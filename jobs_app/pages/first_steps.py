@@ -18,6 +18,10 @@ def first_run_command(request: HttpRequest, slug: str) -> str:
     return _post(request, f"projects/{slug}/runs", {"name": "first", "content_type": "demo"})
 
 
+def attach_command(request: HttpRequest, slug: str, run_id: str) -> str:
+    return _post(request, f"projects/{slug}/runs/{run_id}/documents", {"glob": "docs/**/*.md"})
+
+
 def claim_command(request: HttpRequest, slug: str) -> str:
     return _post(request, f"projects/{slug}/jobs/claim", {"worker_id": "w1", "wait_seconds": 30})
 

@@ -1,6 +1,6 @@
 """Writing prompts and exercises: a new one, an edit with its preview, both texts where two edited, rename, delete."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from django import forms
 from django.contrib import messages
@@ -56,10 +56,15 @@ class TextForm(forms.Form):
     )
     deferred = forms.BooleanField(required=False, label="Send with the next batch")
     based_on = forms.CharField(required=False, max_length=128, widget=forms.HiddenInput)
+    crlf = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
-    def clean_content(self) -> str:
-        """A browser sends every line end as two characters."""
-        return str(self.cleaned_data["content"]).replace("\r\n", "\n")
+    def clean(self) -> dict[str, Any]:
+        """A browser sends every line end as two characters, so the form knows which the text has."""
+        cleaned = super().clean() or {}
+        if "content" in cleaned:
+            unified = str(cleaned["content"]).replace("\r\n", "\n")
+            cleaned["content"] = unified.replace("\n", "\r\n") if cleaned.get("crlf") else unified
+        return cleaned
 
 
 class NewTextForm(TextForm):
@@ -109,7 +114,10 @@ def edit(request: PageRequest, slug: str, kind: str, name: str) -> HttpResponse:
     shelf = kind_of(kind)
     if request.method != "POST":
         entry = library.read(actor, slug, shelf, name)
-        form = TextForm(initial={"content": entry.content, "based_on": entry.hash, **_way(actor, slug)})
+        ends = {"crlf": "\r\n" in entry.content}
+        form = TextForm(initial={"content": entry.content, "based_on": entry.hash, **ends, **_way(actor, slug)})
+        if _has_mixed_ends(entry.content):
+            form.fields["content"].help_text += " Its line ends are of two kinds; saving makes all of them CRLF."
         return _editor(request, project, shelf, form, entry.content, {"name": name})
     form = TextForm(request.POST)
     previewed = _previewed(request)
@@ -151,7 +159,7 @@ def rename(request: PageRequest, slug: str, kind: str, name: str) -> HttpRespons
     access.project_for(actor, slug, Scope.WRITE)
     shelf, to = kind_of(kind), request.POST.get("name", "").strip()
     try:
-        library.rename(actor, slug, shelf, name, to, **_condition(request))
+        library.rename(actor, slug, shelf, name, to, expected_hash=_condition(request)["expected_hash"])
     except (InvalidError, AlreadyExistsError, PreconditionFailedError) as error:
         messages.error(request, error.detail)
         return redirect("library-show", slug, shelf.value, name)
@@ -174,6 +182,10 @@ def delete(request: PageRequest, slug: str, kind: str, name: str) -> HttpRespons
     if shelf is not Kind.PROMPTS:
         response["Location"] += f"?kind={shelf.value}"
     return response
+
+
+def _has_mixed_ends(text: str) -> bool:
+    return 0 < text.count("\r\n") < text.count("\n")
 
 
 def _way(actor: Actor, slug: str) -> dict[str, bool]:
@@ -226,6 +238,7 @@ def _conflict(
         initial={
             "content": mine,
             "based_on": current["hash"] if current else "",
+            "crlf": "\r\n" in mine,
             "message": request.POST.get("message", ""),
             "deferred": "deferred" in request.POST,
         }

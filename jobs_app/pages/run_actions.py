@@ -40,6 +40,8 @@ def _cancel(actor: Actor, slug: str, id: str, reason: str) -> Done:
 def _retry(actor: Actor, slug: str, id: str, reason: str) -> Done:
     done = runs.retry_failed(actor, slug, id, reason)
     said = f"{wording.count_of(done.jobs, 'job')} went back into the queue."
+    if done.documents:
+        said += f" Looked at anew: {wording.count_of(done.documents, 'document')} that had been refused."
     return id, f"{said} There are more: do it again." if done.more else said
 
 
@@ -84,7 +86,7 @@ def attach(request: PageRequest, slug: str, run_id: str) -> HttpResponse:
     form = AttachForm(storages.aliases_of(actor, slug), request.POST)
     if form.is_valid():
         try:
-            new, known = _attached(actor, slug, run_id, form.cleaned_data["storage"], form.wanted)
+            new, known = _attached(actor, slug, run_id, form)
         except NotFoundError:
             runs.get(actor, slug, run_id)  # the run itself may be what is not there
             form.add_error("paths", "No file matches.")
@@ -128,9 +130,11 @@ def detach(request: PageRequest, slug: str, run_id: str, document_id: str) -> Ht
     return redirect("runs-show", slug, run_id)
 
 
-def _attached(actor: Actor, slug: str, run_id: str, storage: str, wanted: Mapping[str, str]) -> tuple[int, int]:
+def _attached(actor: Actor, slug: str, run_id: str, form: AttachForm) -> tuple[int, int]:
+    storage, options, wanted = form.cleaned_data["storage"], form.cleaned_data["options"], form.wanted
     if "path" in wanted:
-        _, is_new = documents.attach(actor, slug, run_id, storage, wanted["path"])
+        _, is_new = documents.attach(actor, slug, run_id, storage, wanted["path"], options)
         return int(is_new), int(not is_new)
-    made = documents.attach_many(actor, slug, run_id, storage, glob=wanted.get("glob"), prefix=wanted.get("prefix"))
+    glob, prefix = wanted.get("glob"), wanted.get("prefix")
+    made = documents.attach_many(actor, slug, run_id, storage, glob=glob, prefix=prefix, options=options)
     return made.new, made.known

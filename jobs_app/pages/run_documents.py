@@ -15,7 +15,7 @@ from jobs_app.errors import NotFoundError
 from jobs_app.pages import document_places as places
 from jobs_app.pages import gone
 from jobs_app.pages.requests import PageRequest, actor_of
-from jobs_app.pages.runs import document_row
+from jobs_app.pages.run_parts import document_row
 from jobs_app.services import access, artifact_comparison, artifacts, documents, jobs, runs
 from storage_app.providers import StorageError
 
@@ -48,7 +48,7 @@ def show(request: PageRequest, slug: str, run_id: str, document_id: str) -> Http
         "run": runs.get(actor, slug, run_id).run,
         "view": view,
         "document": document,
-        "row": document_row(view),
+        "row": document_row(slug, view),
         "now": now,
         "changed": bool(now.hash) and now.hash != document.content_hash,
         "preview": _preview(request, slug, run_id, document.id, now.size),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jobs_app.domain import fingerprint, new_job
+from jobs_app.domain import fingerprint, lease, new_job
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.artifact import Artifact
 from jobs_app.domain.document import Document
@@ -21,7 +21,7 @@ from jobs_app.services.contents import Contents
 from jobs_app.services.project_runs import ProjectRuns, runs_of
 from jobs_app.services.storages import defined_for
 from jobs_app.stores.artifacts import place_of
-from jobs_app.stores.job_records import JobRecords
+from jobs_app.stores.job_records import JobRecords, translated
 from jobs_app.stores.noun_records import Found
 from storage_app import hashes
 from storage_app.outbox.reading import PendingView
@@ -42,6 +42,7 @@ class NewArtifact:
     output: str = MAIN
     options: Mapping[str, Any] | None = None  # those of run and document where it does not say
     storage: str | None = None  # the run's
+    lease_token: str | None = field(default=None, repr=False)  # proves that the writer still holds the job
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def write(
     deferred: bool = False,
 ) -> Written:
     """All of a storage as one commit, or into the outbox. A worker, who may not write otherwise, may do so for a job
-    that is worked on, and into the run's own storage.
+    that is worked on, and into the run's own storage. Whoever gives a lease's token writes nothing once it is lost.
     """
     project = access.project_for_one_of(actor, slug, (Scope.WORK, Scope.WRITE))
     ours = ProjectRuns(record_store(), project.slug)
@@ -90,7 +91,11 @@ def write(
         done = files.batch_for(actor, project, alias, writes, said, deferred=deferred)
         if done.commit is not None and done.commit.changed:
             commits[storage] = done.commit.sha
-    kept = _kept(ours, artifacts)
+    try:
+        kept = _kept(ours, it, artifacts)
+    except NotFoundError:
+        traces.found(project, "run", run_id, ours.runs.get)
+        raise
     detail = {"run": it.id, "artifacts": len(kept), "deferred": deferred}
     audit.record(actor, "artifact.write", audit.Target("run", it.id, it.name), project=project, detail=detail)
     return Written(kept, commits, deferred)
@@ -98,6 +103,14 @@ def write(
 
 def get(actor: Actor, slug: str, id: str) -> Artifact:
     return runs_of(actor, slug, Scope.READ)[1].artifacts.get(id)
+
+
+def get_many(actor: Actor, slug: str, ids: Sequence[str]) -> dict[str, Artifact]:
+    """By id, those that are there."""
+    _, ours = runs_of(actor, slug, Scope.READ)
+    wanted = _distinct(ids)
+    parts = [wanted[at : at + MOST_AT_ONCE] for at in range(0, len(wanted), MOST_AT_ONCE)]
+    return {each.id: each for part in parts for each in ours.artifacts.get_many(part)}
 
 
 def find(
@@ -116,6 +129,13 @@ def find(
     given = {"run_id": run_id, "document_id": document_id, "job_id": job_id, "content_hash": content_hash}
     nodes: list[Node] = [Condition((name,), Op.EQ, value) for name, value in given.items() if value is not None]
     return ours.artifacts.find(nodes, "-id", limit, cursor)
+
+
+def of_run(actor: Actor, slug: str, run_id: str, *, cursor: str | None = None, limit: int = 50) -> Found[Artifact]:
+    """Newest first; of a run that is not there not even none."""
+    project, ours = runs_of(actor, slug, Scope.READ)
+    it = traces.found(project, "run", run_id, ours.runs.get)
+    return ours.artifacts.find({"run_id": it.id}, "-id", limit, cursor)
 
 
 def content_info(actor: Actor, slug: str, id: str) -> StorageFileInfo:
@@ -150,7 +170,17 @@ def _jobs(ours: ProjectRuns, it: Run, new: Sequence[NewArtifact]) -> dict[str, J
     for item in new:
         if item.job_id and (found[item.job_id].run_id, found[item.job_id].document_id) != (it.id, item.document_id):
             raise InvalidError.at("job_id", "is not the job of this document in this run")
+        if item.lease_token is not None:
+            _require_lease(found.get(item.job_id or ""), item.lease_token)
     return found
+
+
+def _require_lease(job: Job | None, token: str) -> None:
+    """Looked at before a file is touched: storages know no fence, so a write that began in time may end late."""
+    if job is None:
+        raise InvalidError.at("lease_token", "needs the job_id that it belongs to")
+    with translated(job.id):
+        lease.require_holder(job, token)
 
 
 def _refuse_beyond_work(it: Run, new: Sequence[NewArtifact], jobs: Mapping[str, Job]) -> None:
@@ -228,15 +258,18 @@ def _fingerprint(it: Run, job: Job | None, source: str | None, options: Mapping[
     return fingerprint.of(source, it.content_type, options, job.uses if job else ())
 
 
-def _kept(ours: ProjectRuns, artifacts: Sequence[Artifact]) -> list[Artifact]:
-    """With those that an earlier call made already in the place of its repetition."""
+def _kept(ours: ProjectRuns, it: Run, artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """With those that an earlier call made already in the place of its repetition. A run that was deleted meanwhile
+    takes none.
+    """
     while True:
         places = [place_of(each) for each in artifacts]
         known = ours.artifacts.find({"place__in": places}, "id", MOST_AT_ONCE).items
         by_place = {place_of(each): each for each in known}
         missing = [each for place, each in zip(places, artifacts, strict=True) if place not in by_place]
         try:
-            made = ours.artifacts.apply([ours.artifacts.inserting(each, each.id) for each in missing])
+            new = [ours.artifacts.inserting(each, each.id) for each in missing]
+            made = ours.artifacts.apply([ours.runs.standing(it.id), *new])
         except AlreadyExistsError:
             continue  # somebody else sent the same at this moment
         by_place |= {place_of(each): each for each in made}

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.models import IdempotentAnswer, PersonSession, TaskRun
-from jobs_app.services import failures, idempotency, operations, throttle, tokens
+from jobs_app.services import failures, idempotency, library_copies, operations, throttle, tokens
 
 HISTORY_KEPT = timedelta(days=30)
 ENDED_TOKENS_KEPT = timedelta(days=90)
@@ -46,4 +46,5 @@ STEPS: dict[str, Callable[[], int]] = {
     "runs": _history,
     "operations": operations.remove_ended,
     "failures": failures.remove_forgotten,
+    "texts": library_copies.remove_needless,
 }

@@ -1,7 +1,8 @@
 """Which consumers are alive: each says so every few seconds, and silence is noticed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from jobs_app.models import ConsumerBeat
@@ -9,6 +10,7 @@ from jobs_app.services import changes
 
 BEAT_EVERY = timedelta(seconds=3)
 SILENT_AFTER = timedelta(seconds=12)
+GONE_AFTER = timedelta(seconds=20)  # then what it was at is given to others
 FORGOTTEN_AFTER = timedelta(days=1)
 TOPIC = changes.server_topic("consumers")
 
@@ -28,6 +30,13 @@ def beat(consumer: str) -> None:
 def stopped(consumer: str) -> None:
     ConsumerBeat.objects.filter(consumer=consumer).delete()
     changes.touch(TOPIC)
+
+
+def is_there(now: datetime) -> Exists:
+    """Of a run: whether the consumer that began it is still there, though it may be silent for a moment. One that was
+    started anew under the same name, as in containers, is another one."""
+    beats = ConsumerBeat.objects.filter(consumer=OuterRef("consumer"), started_at__lte=OuterRef("started_at"))
+    return Exists(beats.filter(beat_at__gt=now - GONE_AFTER))
 
 
 def alive() -> list[ConsumerBeat]:

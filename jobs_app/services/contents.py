@@ -5,7 +5,7 @@ pair is remembered: a hash always stands for the same content.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs_app.domain.artifact import Artifact
 from jobs_app.domain.document import Document
@@ -19,13 +19,16 @@ from storage_app.records.base import RecordStore
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A file as it is now. `content` is its sha256: hash; None where it could not be had, and `problem` says why."""
+    """A file as it is now. `content` is its sha256: hash; None where it could not be had, and `problem` says why.
+    `passes` where asking again later can help.
+    """
 
     hash: str = ""
     size: int = 0
     content: str | None = None
     missing: bool = False
     problem: str = ""
+    passes: bool = False
 
 
 class Contents:
@@ -49,7 +52,7 @@ class Contents:
                 look, content = self._hashed(document.storage, document.path, look)
                 if content is not None:
                     known[look.hash] = content
-            found[document.id] = Look(look.hash, look.size, known.get(look.hash), look.missing, look.problem)
+            found[document.id] = replace(look, content=known.get(look.hash))
         fresh = {each: content for each, content in known.items() if kind_of(each) is not HashKind.SHA256}
         remember_content(self._store, self._slug, fresh)
         return found
@@ -70,8 +73,11 @@ class Contents:
         for storage, path in dict.fromkeys(places):
             by_storage.setdefault(storage, []).append(path)
         for storage, paths in by_storage.items():
-            for path, found in self._view(storage).get_file_infos(paths).items():
-                self._expected[storage, path] = found
+            try:
+                found = self._view(storage).get_file_infos(paths)
+            except StorageError as error:  # the storage itself: it is not there, or not for now
+                found = dict.fromkeys(paths, error)
+            self._expected |= {(storage, path): each for path, each in found.items()}
 
     def seen(self, storage: str, path: str) -> Look:
         """Hash and size, without reading the file where the storage can tell."""
@@ -80,7 +86,7 @@ class Contents:
         except StorageError as error:
             info = error
         if isinstance(info, StorageError):
-            return Look(missing=info.is_absence, problem=info.message)
+            return Look(missing=info.is_absence, problem=info.message, passes=info.retryable)
         if info.is_directory or info.sha is None:
             return Look(missing=True, problem=f"{path} is a folder.")
         return Look(info.sha, info.size)
@@ -102,8 +108,7 @@ class Contents:
             for piece in file_storages.pieces_of(stream):
                 hasher.update(piece)
         except StorageError as error:
-            gone = error.is_absence
-            return Look(look.hash, look.size, missing=gone, problem=error.message), None
+            return replace(look, missing=error.is_absence, problem=error.message, passes=error.retryable), None
         if stream.info.sha is None:
             return look, None
         return Look(stream.info.sha, stream.info.size), hasher.result()

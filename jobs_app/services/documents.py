@@ -1,7 +1,7 @@
 """Documents of a run: attached from a storage or inline, found, read, taken out again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
@@ -10,6 +10,7 @@ from jobs_app.domain import document as rules
 from jobs_app.domain import new_job, new_run
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.document import Document, DocumentState, Plan
+from jobs_app.domain.job import Job
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.run import Phase, Run
@@ -26,6 +27,8 @@ from storage_app import file_storages, hashes
 from storage_app.outbox.reading import PendingView
 from storage_app.providers import StorageError, StorageFileInfo, StorageStream
 from storage_app.records.configured import record_store
+from storage_app.records.errors import GuardFailedError
+from storage_app.records.operations import Delete
 from storage_app.records.query import Condition, Node, Op
 
 INLINE_STORAGE: Final = "default"
@@ -34,7 +37,9 @@ MOST_AT_ONCE: Final = 100_000
 BATCH: Final = 500
 LONGEST_SIFTING: Final = timedelta(seconds=2)
 LONGEST_FILENAME: Final = 200
+MOST_TAKEN_OUT: Final = 1000
 JOB_STATES: Final = frozenset(state.value for state in JobState)
+_OPEN: Final = {"phase__in": [phase.value for phase in Phase if not phase.is_cancelled]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,11 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
+    """With its job, where there is one and it is still there."""
+
     document: Document
     state: DocumentState
+    job: Job | None = None
 
 
 def attach(
@@ -202,15 +210,28 @@ def detach(actor: Actor, slug: str, run_id: str, id: str) -> None:
     (view,) = _seen(ours, [_of_run(ours, run_id, id)])
     if view.state in (DocumentState.PENDING, DocumentState.PROCESSING) or it.phase is Phase.STARTING:
         raise ConflictError("The document's job is open. Cancel it first.")
-    ours.documents.delete(id, version=view.document.version)
+    if len(it.taken_out) >= MOST_TAKEN_OUT:
+        raise ConflictError(f"{MOST_TAKEN_OUT} documents were taken out already. Make a run without those instead.")
+    goes = Delete(DOCUMENTS.name, id, expected_version=view.document.version)
+    ours.documents.apply([goes, ours.runs.changing(it.id, lambda now: _without(now, view))])
     _audit(actor, "document.detach", project, it, view.document)
+
+
+def _without(it: Run, view: DocumentView) -> Run | None:
+    """The run without the document's job, which stays where it is but is no part of the run's story any more."""
+    if view.document.job_id is None:
+        return None
+    ended = dict(it.ended)
+    if view.state.value in JOB_STATES and ended.get(JobState(view.state.value)):
+        ended[JobState(view.state.value)] -= 1
+    return replace(it, taken_out=(*it.taken_out, view.document.job_id), ended=ended)
 
 
 def _open_run(ours: ProjectRuns, run_id: str, options: Mapping[str, Any] | None = None) -> Run:
     it = ours.runs.get(run_id)
     if reason := new_run.options_fault(options or {}):
         raise InvalidError.at("options", reason)
-    if it.phase is Phase.CANCELLED:
+    if it.phase.is_cancelled:
         raise ConflictError("The run was cancelled; clone it to run other documents.")
     return it
 
@@ -229,7 +250,7 @@ def _attached(
     remaining, view = iter(infos), PendingView(storage, ours.slug)
     while chunk := list(islice(remaining, BATCH)):
         hashed = _hashed(view, chunk)
-        made = _insert(ours, [_document(ours, it, storage, info, options, inline) for info in hashed])
+        made = _insert(ours, it, [_document(ours, it, storage, info, options, inline) for info in hashed])
         new, there = new + len(made), there + len(hashed)
         first += made[: BATCH - len(first)]
     return Attached(first, new, there - new)
@@ -245,18 +266,23 @@ def _hashed(view: PendingView, infos: Sequence[StorageFileInfo]) -> list[Storage
     return [each for each in known if isinstance(each, StorageFileInfo) and each.sha]
 
 
-def _insert(ours: ProjectRuns, documents: Sequence[Document]) -> list[Document]:
-    """Those that are not there yet. One that somebody else attaches at the same moment makes all be looked up anew."""
+def _insert(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> list[Document]:
+    """Those that are not there yet. One that somebody else attaches at the same moment makes all be looked up anew; a
+    run that goes at the same moment takes none.
+    """
     while True:
         places = {place_of(each.run_id, each.storage, each.path): each for each in documents}
         known = ours.store.query(ours.slug, DOCUMENTS.name, {"place__in": list(places)}, limit=len(places)).records
         missing = [each for place, each in places.items() if place not in {row.document["place"] for row in known}]
         if not missing:
             return []
+        new = [ours.documents.inserting(each, each.id) for each in missing]
         try:
-            return ours.documents.apply([ours.documents.inserting(each, each.id) for each in missing])
+            return ours.documents.apply([ours.runs.standing(it.id, _OPEN), *new])
         except AlreadyExistsError:
             continue
+        except (GuardFailedError, NotFoundError):
+            _open_run(ours, it.id)  # says which it is; with neither, somebody else was at it, and it is tried again
 
 
 def _document(
@@ -294,8 +320,9 @@ def _of_run(ours: ProjectRuns, run_id: str, id: str) -> Document:
 def _by_job(ours: ProjectRuns, it: Run, state: JobState, cursor: str | None, limit: int) -> Found[DocumentView]:
     """The jobs lead, since the state is theirs."""
     page = JobRecords(ours.store, ours.slug).find({"run_id": it.id, "status": state.value}, "created_at", limit, cursor)
-    ids = [job.document_id for job in page.jobs if job.document_id is not None]
-    views = [DocumentView(each, DocumentState(state.value)) for each in ours.documents.get_many(ids)]
+    by_document = {job.document_id: job for job in page.jobs if job.document_id is not None}
+    found = ours.documents.get_many(list(by_document))
+    views = [DocumentView(each, DocumentState(state.value), by_document[each.id]) for each in found]
     return Found(views, page.next_cursor, page.previous_cursor)
 
 
@@ -313,8 +340,12 @@ def _sifted(
 
 
 def _seen(ours: ProjectRuns, documents: Sequence[Document]) -> list[DocumentView]:
-    states = JobRecords(ours.store, ours.slug).states([each.job_id for each in documents if each.job_id])
-    return [DocumentView(each, rules.state_of(each, states.get(each.job_id or ""))) for each in documents]
+    jobs = JobRecords(ours.store, ours.slug).get_many([each.job_id for each in documents if each.job_id])
+    return [_view(each, jobs.get(each.job_id or "")) for each in documents]
+
+
+def _view(document: Document, job: Job | None) -> DocumentView:
+    return DocumentView(document, rules.state_of(document, job.status if job else None), job)
 
 
 def _filename_fault(filename: str) -> str:

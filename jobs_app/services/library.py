@@ -30,6 +30,7 @@ from storage_app.providers import (
     FileDelete,
     FileWrite,
     StorageCapability,
+    StorageCommit,
     StorageError,
     StorageErrorCode,
     StorageFile,
@@ -39,7 +40,7 @@ from storage_app.providers import (
 ALIAS: Final = "library"
 FOLDER: Final = "library/"
 SUFFIX: Final = ".md"
-USED: Final = "used"  # beside the kinds: contents that jobs refer to and that no version keeps
+USED: Final = "used"  # beside the kinds: contents that jobs refer to and that no version keeps; see library_copies
 MOST_VERSIONS: Final = 1000
 
 
@@ -53,7 +54,11 @@ class Place:
     def path(self, kind: Kind, name: str) -> str:
         return f"{self.folder}{kind.value}/{name}{SUFFIX}"
 
-    def used_path(self, content_hash: str) -> str:
+    def used_path(self, kind: Kind, name: str, content_hash: str) -> str:
+        return f"{self.folder}{USED}/{kind.value}/{name}/{content_hash.replace(':', '-')}{SUFFIX}"
+
+    def used_path_before(self, content_hash: str) -> str:
+        """Where copies lay that do not tell whose they are; those are still read, and kept."""
         return f"{self.folder}{USED}/{content_hash.replace(':', '-')}{SUFFIX}"
 
 
@@ -112,7 +117,8 @@ def read_content(actor: Actor, slug: str, kind: Kind, name: str, content_hash: s
     path = _path(place, kind, name)
     if hashes.kind_of(content_hash) is None:
         raise InvalidError.at("hash", "is no hash of a content")
-    for candidate in (path, place.used_path(content_hash)):
+    copies = (place.used_path(kind, name, content_hash), place.used_path_before(content_hash))
+    for candidate in (path, *copies):
         try:
             file = files.read(actor, slug, place.storage, candidate)
         except StorageError as error:
@@ -171,9 +177,10 @@ def rename(
     to: str,
     *,
     expected_hash: str | None = None,
-    deferred: bool = False,
-) -> tuple[Entry, Written]:
-    """One commit. Jobs that used it know it by the old name, and by its content."""
+) -> tuple[Entry, StorageCommit]:
+    """One commit of its own, never deferred: in the outbox either half could be parked while the other goes, and the
+    text would be twice or nowhere. Jobs that used it know it by the old name, and by its content.
+    """
     access.project_for(actor, slug, Scope.WRITE)
     place = place_of(slug)
     old, new = _path(place, kind, name), _path(place, kind, to)
@@ -185,8 +192,9 @@ def rename(
     there = FileWrite(new, file.content, overwrite=False)
     said = f"Rename the {kind.singular} {name} to {to}"
     with _in_words(kind, to), _own_condition(actor, slug, kind, name, expected_hash or file.sha):
-        written = files.batch(actor, slug, place.storage, [there, gone], said, deferred=deferred)
-    return _entry(kind, to, file), written
+        commit = files.batch(actor, slug, place.storage, [there, gone], said).commit
+    assert commit is not None, "what is not deferred is committed"
+    return _entry(kind, to, file), commit
 
 
 def delete(
@@ -230,8 +238,8 @@ def versions(actor: Actor, slug: str, kind: Kind, name: str, *, limit: int = 100
 
 
 def pin(slug: str, entry: Entry) -> str | None:
-    """Sees to it that this content can be read for ever: gives the version that has it, or keeps a copy and gives None
-    where there is none, be it that the storage keeps no versions or that the text still waits in the outbox.
+    """Sees to it that this content can be read as long as a job uses it: gives the version that has it, or keeps a copy
+    and gives None where there is none, be it that the storage keeps no versions or that the text waits in the outbox.
     """
     place = place_of(slug)
     path = place.path(entry.kind, entry.name)
@@ -241,7 +249,7 @@ def pin(slug: str, entry: Entry) -> str | None:
             return _version_with(slug, place.storage, path, entry.hash)
         except _NoVersion:
             pass
-    used = place.used_path(entry.hash)
+    used = place.used_path(entry.kind, entry.name, entry.hash)
     if not files.exists(SYSTEM, slug, place.storage, used):
         said = f"Keep the {entry.kind.singular} {entry.name} as jobs use it"
         files.write(SYSTEM, slug, place.storage, used, entry.content.encode(), said, deferred=versioned)

@@ -17,7 +17,7 @@ from jobs_app.domain.access import Actor
 from jobs_app.domain.maintenance import Counts, Deadline, MaintenanceTask, RunOutcome
 from jobs_app.errors import NotFoundError
 from jobs_app.models import TaskRun, TaskSchedule
-from jobs_app.services import access, audit, changes, task_marks
+from jobs_app.services import access, audit, changes, consumers, task_marks
 from jobs_app.services.task_catalogue import TASKS
 
 SCHEDULE = "schedule"
@@ -136,10 +136,28 @@ def _end(run: TaskRun, outcome: RunOutcome, counts: Counts, error: str) -> None:
 
 
 def _settle_interrupted(now: datetime) -> None:
-    """A run whose hold has ended was begun by a consumer that is gone; its task is simply due again."""
+    """Runs whose consumer is gone: their hold has ended, or it is silent for long. Their tasks are due again."""
+    running = TaskRun.objects.filter(outcome=RunOutcome.RUNNING)
     held = TaskSchedule.objects.filter(held_until__gte=now).values("name")
-    lost = TaskRun.objects.filter(outcome=RunOutcome.RUNNING).exclude(name__in=held)
-    if lost.exists():
-        with transaction.atomic():
-            lost.update(outcome=RunOutcome.INTERRUPTED, ended_at=now, error="Its consumer went away.")
-            changes.touch(TOPIC)
+    orphaned = Q(started_at__lt=now - consumers.GONE_AFTER) & ~consumers.is_there(now)
+    lost = list(running.filter(~Q(name__in=held) | orphaned))
+    if not lost:
+        return
+    with transaction.atomic():
+        for run in lost:
+            _settle_lost(run, now)
+        changes.touch(TOPIC)
+
+
+def _settle_lost(run: TaskRun, now: datetime) -> None:
+    """What was lost goes on at once, but only the first time: a task that takes its consumer along does not take one
+    after the other."""
+    before = TaskRun.objects.filter(name=run.name, id__lt=run.pk).exclude(started_at=None).order_by("-id").first()
+    again = before is None or before.outcome != RunOutcome.INTERRUPTED
+    TaskRun.objects.filter(pk=run.pk, outcome=RunOutcome.RUNNING).update(
+        outcome=RunOutcome.INTERRUPTED, ended_at=now, error="Its consumer went away."
+    )
+    released = TaskSchedule.objects.filter(name=run.name, held_by=run.pk)
+    if again:
+        released.filter(due_at__gt=now).update(due_at=now)
+    released.update(held_by=None, held_until=None)

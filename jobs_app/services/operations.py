@@ -25,7 +25,7 @@ from storage_app.records.base import RecordStore
 from storage_app.records.configured import record_store
 
 BATCH: Final = 200
-HOLD: Final = timedelta(seconds=30)  # longer than any batch takes, so that a second runner does not waste its time
+HOLD: Final = timedelta(seconds=10)  # longer than any batch takes, and over when a runner is known to be gone
 TURN: Final = timedelta(seconds=5)  # then the next project has its turn
 PUT_OFF: Final = timedelta(minutes=1)
 KEPT: Final = timedelta(days=30)

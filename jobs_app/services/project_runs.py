@@ -1,5 +1,7 @@
 """The way to a project's runs, documents and artifacts: through the one question of who may do what."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobs_app.domain import run
@@ -12,7 +14,7 @@ from jobs_app.models import Project
 from jobs_app.services import access
 from jobs_app.stores.artifacts import ARTIFACT
 from jobs_app.stores.documents import DOCUMENT, DOCUMENTS
-from jobs_app.stores.job_records import NOT_TRASHED
+from jobs_app.stores.job_records import NOT_TRASHED, JobRecords
 from jobs_app.stores.jobs import JOBS
 from jobs_app.stores.noun_records import NounRecords
 from jobs_app.stores.runs import RUN
@@ -46,8 +48,15 @@ class ProjectRuns:
         return run.tally(
             it,
             {Plan(str(key)): number for (key,), number in plans.items()},
-            {JobState(str(key)): number for (key,), number in jobs.items()},
+            self._without_taken_out(it, {JobState(str(key)): number for (key,), number in jobs.items()}),
         )
+
+    def _without_taken_out(self, it: Run, jobs: Mapping[JobState, int]) -> dict[JobState, int]:
+        """A job whose document was taken out counts no more, in whatever state it is by now."""
+        if not it.taken_out:
+            return dict(jobs)
+        out = Counter(JobRecords(self.store, self.slug).states(it.taken_out).values())
+        return {state: left for state, number in jobs.items() if (left := number - out[state]) > 0}
 
 
 def runs_of(actor: Actor, slug: str, needs: Scope) -> tuple[Project, ProjectRuns]:

@@ -8,7 +8,7 @@ from jobs_app.domain.access import Actor, Scope
 from jobs_app.errors import NotFoundError
 from jobs_app.models import Project
 from jobs_app.services import access, audit
-from storage_app.records.base import Quarantined
+from storage_app.records.answers import Quarantined
 from storage_app.records.configured import record_store
 
 LONGEST_KEPT = 2000

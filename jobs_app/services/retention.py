@@ -102,7 +102,7 @@ def _removed(store: RecordStore, slug: str, state: str, days: int, deadline: Dea
 def _see_off_all(store: RecordStore, slug: str, deadline: Deadline) -> None:
     cursor = None
     while not deadline.passed:
-        page = store.query(slug, DEPARTURES.name, order="id", limit=BATCH, cursor=cursor)
+        page = store.query(slug, DEPARTURES.name, {"jobs__isnull": False}, order="id", limit=BATCH, cursor=cursor)
         for plan in page.records:
             _see_off(store, slug, plan)
         cursor = page.next_cursor

@@ -36,10 +36,13 @@ class Failures:
 
 def of(actor: Actor, slug: str, run_id: str) -> Failures:
     _, ours = runs_of(actor, slug, Scope.READ)
+    taken_out = set(ours.runs.get(run_id).taken_out)
     ended_badly = {"run_id": run_id, "status__in": [JobState.FAILED.value, JobState.TIMEOUT.value]}
     found = JobRecords(ours.store, ours.slug).find(ended_badly, "-created_at", MOST_LOOKED_AT)
     by_cause: dict[str, list[Job]] = {}
     for job in found.jobs:
+        if job.id in taken_out:
+            continue
         by_cause.setdefault(cause_of(job), []).append(job)
     groups = [FailureGroup(cause, len(jobs), jobs[0]) for cause, jobs in by_cause.items()]
     groups.sort(key=lambda group: (-group.count, group.cause))

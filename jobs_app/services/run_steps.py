@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_app.domain import fingerprint
@@ -21,7 +21,7 @@ from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.domain.new_job import NewJob
 from jobs_app.domain.run import Phase, Run, options_for
 from jobs_app.errors import InvalidError, InvalidTransitionError, NotFoundError, PreconditionFailedError
-from jobs_app.services import jobs, library_uses
+from jobs_app.services import jobs, library_uses, run_departures
 from jobs_app.services.contents import Contents, Look
 from jobs_app.services.project_runs import ProjectRuns
 from jobs_app.stores.job_records import JobRecords
@@ -35,25 +35,19 @@ BATCH: Final = 200
 MOST_AT_ONCE: Final = 1000
 MOST_SERVING: Final = 100
 LONGEST_DETAIL: Final = 1000
+TURN: Final = timedelta(seconds=5)  # of one run, before the next one has its own
 
 
 def run(deadline: Deadline) -> Counts:
-    """What the clock calls: every run that is being started or was cancelled goes on where it stood."""
-    store = record_store()
-    counts: Counter[str] = Counter(documents=0, cancelled=0)
+    """What the clock calls: every run that is being started or cancelled goes on where it stood, and what belonged to
+    one that is gone goes as well. The oldest first, and none for so long that the others wait for it.
+    """
+    counts: Counter[str] = Counter(documents=0, cancelled=0, removed=0)
     troubles: list[Exception] = []
-    for slug in store.projects():
-        ours = ProjectRuns(store, slug)
-        for it in ours.runs.find({"phase__in": [Phase.STARTING.value, Phase.CANCELLED.value]}, "-id", BATCH).items:
-            try:
-                if it.phase is Phase.STARTING:
-                    counts["documents"] += hand_out(ours, it, deadline)
-                else:
-                    counts["cancelled"] += cancel_jobs(ours, it, deadline)
-            except Exception as error:
-                log.exception("The run %s of %s cannot go on now.", it.id, slug)
-                troubles.append(error)
-        if deadline.passed:
+    while not deadline.passed and not troubles:
+        before = counts.total()
+        _each_in_turn(deadline, counts, troubles)
+        if counts.total() == before:
             break
     if troubles:
         raise troubles[0]  # after the others had their turn: the task is shown as failed
@@ -66,7 +60,7 @@ def remember_ends(deadline: Deadline) -> Counts:
     for slug in store.projects():
         ours, cursor = ProjectRuns(store, slug), None
         while not deadline.passed:
-            started = {"phase__in": [Phase.STARTED.value, Phase.CANCELLED.value]}
+            started = {"phase__in": [Phase.STARTED.value, Phase.CANCELLING.value, Phase.CANCELLED.value]}
             page = ours.runs.find(started, "-id", BATCH, cursor)
             counts["remembered"] += sum(_end_remembered(ours, it) for it in page.items)
             cursor = page.next_cursor
@@ -76,22 +70,26 @@ def remember_ends(deadline: Deadline) -> Counts:
 
 
 def hand_out(ours: ProjectRuns, it: Run, deadline: Deadline) -> int:
-    """How many documents were settled before the time was up; the run is started when none waits any more."""
+    """How many documents were settled before the time was up; the run is started when none waits any more. Those whose
+    storage does not answer wait for the next time, and hold up no other.
+    """
     settled = 0
-    while True:
-        if ours.runs.get(it.id).phase is not Phase.STARTING:
-            break
-        waiting = ours.documents.find({"run_id": it.id, "plan": WAITING.value}, "id", BATCH).items
-        if not waiting:
+    cursor: str | None = None
+    while _is_starting(ours, it):
+        page = ours.documents.find({"run_id": it.id, "plan": WAITING.value}, "id", BATCH, cursor)
+        if not page.items and cursor is None:
             ours.runs.change(it.id, _started)
-            break
-        if deadline.passed:
+        if not page.items or deadline.passed:
             break
         try:
-            _settle(ours, it, waiting)
+            done = _settle(ours, it, page.items)
         except (GuardFailedError, NotFoundError):
-            continue  # somebody else settled or took out one of them: look again
-        settled += len(waiting)
+            continue  # somebody else settled or took out one of them, or the run moved on: look again
+        settled += done
+        if done < len(page.items):
+            cursor = page.next_cursor
+            if cursor is None:
+                break
     return settled
 
 
@@ -107,6 +105,8 @@ def cancel_jobs(ours: ProjectRuns, it: Run, deadline: Deadline, actor: Actor = S
         except (InvalidTransitionError, NotFoundError):
             continue  # it ended, or went, just now
         told += 1
+    if not ours.tally(it).open_jobs:
+        ours.runs.change(it.id, _cancelled)  # no job can come any more: they are made only while it is being started
     return told
 
 
@@ -114,12 +114,30 @@ def retry_jobs(ours: ProjectRuns, it: Run, actor: Actor, deadline: Deadline, rea
     """Those that have ended badly by now; how many were retried, and whether the time was up before all were asked."""
     retried = 0
     for job in _jobs_in(ours, it, (JobState.FAILED, JobState.TIMEOUT), deadline):
+        if job.id in it.taken_out:
+            continue
         try:
             jobs.retry(actor, ours.slug, job.id, reason, version=job.version)
         except (InvalidTransitionError, NotFoundError, PreconditionFailedError):
             continue  # it has no retries left, went, or was changed by somebody else just now
         retried += 1
     return retried, deadline.passed
+
+
+def put_refused_back(ours: ProjectRuns, it: Run, deadline: Deadline) -> tuple[int, bool]:
+    """Documents that were refused wait again; how many, and whether the time was up before that were all."""
+    put_back = 0
+    refused = {"run_id": it.id, "plan": Plan.REFUSED.value}
+    while found := ours.documents.find(refused, "id", BATCH).items:
+        if deadline.passed:
+            return put_back, True
+        waiting = [replace(each, plan=WAITING, why=None, detail="") for each in found]
+        try:
+            ours.documents.apply([ours.documents.guarded(each.id, each, {"plan": refused["plan"]}) for each in waiting])
+        except (GuardFailedError, NotFoundError):
+            continue  # somebody else did the same, or took one out
+        put_back += len(waiting)
+    return put_back, False
 
 
 def copy_documents(ours: ProjectRuns, source: Run, target: Run) -> None:
@@ -133,6 +151,42 @@ def copy_documents(ours: ProjectRuns, source: Run, target: Run) -> None:
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def _each_in_turn(deadline: Deadline, counts: Counter[str], troubles: list[Exception]) -> None:
+    store = record_store()
+    for slug in store.projects():
+        ours = ProjectRuns(store, slug)
+        counts["removed"] += run_departures.see_off_all(ours, deadline)
+        for it in _under_way(ours):
+            if deadline.passed:
+                return
+            try:
+                if it.phase is Phase.STARTING:
+                    counts["documents"] += hand_out(ours, it, deadline.turn(TURN))
+                else:
+                    counts["cancelled"] += cancel_jobs(ours, it, deadline.turn(TURN))
+            except Exception as error:
+                log.exception("The run %s of %s cannot go on now.", it.id, slug)
+                troubles.append(error)
+
+
+def _under_way(ours: ProjectRuns) -> Iterator[Run]:
+    wanted = {"phase__in": [Phase.STARTING.value, Phase.CANCELLING.value]}
+    cursor: str | None = None
+    while True:
+        page = ours.runs.find(wanted, "id", BATCH, cursor)
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _is_starting(ours: ProjectRuns, it: Run) -> bool:
+    try:
+        return ours.runs.get(it.id).phase is Phase.STARTING
+    except NotFoundError:
+        return False
 
 
 def _jobs_in(ours: ProjectRuns, it: Run, states: Sequence[JobState], deadline: Deadline) -> Iterator[Job]:
@@ -152,6 +206,10 @@ def _jobs_in(ours: ProjectRuns, it: Run, states: Sequence[JobState], deadline: D
 
 def _started(it: Run) -> Run | None:
     return replace(it, phase=Phase.STARTED) if it.phase is Phase.STARTING else None
+
+
+def _cancelled(it: Run) -> Run | None:
+    return replace(it, phase=Phase.CANCELLED) if it.phase is Phase.CANCELLING else None
 
 
 def _end_remembered(ours: ProjectRuns, it: Run) -> bool:
@@ -179,13 +237,14 @@ def _copy(document: Document, id: str, target: Run, now: datetime) -> Document:
     )
 
 
-def _settle(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> None:
+def _settle(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> int:
+    """How many were; the others wait for a storage that does not answer."""
     try:
         (uses,) = library_uses.settle(ours.slug, [("", it.uses)])
     except InvalidError as error:  # it went, or other variables are wanted, since the run was started
         refused = [_refused(each, Why.TEXT_UNUSABLE, error.detail) for each in documents]
-        ours.documents.apply(_while_waiting(ours, refused))
-        return
+        ours.documents.apply(_while_waiting(ours, it, refused))
+        return len(refused)
     contents = Contents(ours.store, ours.slug)
     looks = contents.look_at(documents)
     prints = {
@@ -197,20 +256,24 @@ def _settle(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> None:
     judged = [
         _judged(contents, it, each, looks[each.id], made_before.get(prints.get(each.id, ""), [])) for each in documents
     ]
+    news = [after for before, after in zip(documents, judged, strict=True) if after != before]
     queued = [document for document in judged if document.plan is Plan.QUEUED]
 
     def written(made: Sequence[Job]) -> list[Operation]:
         job_ids = {document.id: job.id for document, job in zip(queued, made, strict=True)}
-        return _while_waiting(ours, [replace(each, job_id=job_ids.get(each.id)) for each in judged])
+        return _while_waiting(ours, it, [replace(each, job_id=job_ids.get(each.id)) for each in news])
 
     if queued:
         jobs.create_many(SYSTEM, ours.slug, [_job_for(it, document) for document in queued], written)
-    else:
+    elif news:
         ours.documents.apply(written([]))
+    return sum(document.plan is not WAITING for document in judged)
 
 
-def _while_waiting(ours: ProjectRuns, documents: Sequence[Document]) -> list[Operation]:
-    return [ours.documents.guarded(each.id, each, {"plan": WAITING.value}) for each in documents]
+def _while_waiting(ours: ProjectRuns, it: Run, documents: Sequence[Document]) -> list[Operation]:
+    """And only while the run is being started: nobody cancelled or deleted it at this moment."""
+    starting = ours.runs.standing(it.id, {"phase": Phase.STARTING.value})
+    return [starting, *(ours.documents.guarded(each.id, each, {"plan": WAITING.value}) for each in documents)]
 
 
 def _made_before(
@@ -231,6 +294,8 @@ def _made_before(
 
 
 def _judged(contents: Contents, it: Run, document: Document, look: Look, made_before: Sequence[Artifact]) -> Document:
+    if look.content is None and look.passes:
+        return replace(document, why=Why.STORAGE_AWAY, detail=look.problem[:LONGEST_DETAIL])
     if look.content is None:
         return _refused(document, Why.MISSING if look.missing else Why.UNREADABLE, look.problem)
     changed = look.hash != document.content_hash
@@ -242,10 +307,10 @@ def _judged(contents: Contents, it: Run, document: Document, look: Look, made_be
         attached_hash=document.content_hash if changed else None,
     )
     if it.start is not None and it.start.force:
-        return replace(now, plan=Plan.QUEUED, why=Why.FORCED)
+        return replace(now, plan=Plan.QUEUED, why=Why.FORCED, detail="")
     serving, why, detail = _serving(contents, it, made_before)
     if serving:
-        return replace(now, plan=Plan.SKIPPED, why=Why.SERVED, served_by=tuple(each.id for each in serving))
+        return replace(now, plan=Plan.SKIPPED, why=Why.SERVED, detail="", served_by=tuple(each.id for each in serving))
     return replace(now, plan=Plan.QUEUED, why=Why.CHANGED if changed and why is Why.NEW else why, detail=detail)
 
 

@@ -14,21 +14,21 @@ from jobs_app.domain.new_run import NewRun
 from jobs_app.domain.run import Phase, Run, RunState, Start, Tally
 from jobs_app.errors import ConflictError, InvalidError, PreconditionFailedError
 from jobs_app.models import Project
-from jobs_app.services import audit, library_uses, run_steps, traces
+from jobs_app.services import audit, library_uses, run_departures, run_steps, traces
 from jobs_app.services.project_runs import ProjectRuns, runs_of
 from jobs_app.services.storages import defined_for
-from jobs_app.stores.artifacts import ARTIFACTS
-from jobs_app.stores.documents import DOCUMENTS
 from jobs_app.stores.noun_records import Found
+from jobs_app.stores.runs import RUNS
 from storage_app.records.operations import Delete
 from storage_app.records.query import Condition, Node, Op
 
 ORDERS: Final = ("-created_at", "created_at")
 AT_ONCE: Final = timedelta(seconds=2)  # how long a request helps along before it leaves the rest to the task
+LONGEST_SIFTING: Final = timedelta(seconds=2)
 LONGEST_RETRY: Final = timedelta(seconds=10)
 CHANGEABLE_ALWAYS: Final = frozenset({"name", "tags"})
 CHANGEABLE_WHILE_STARTING: Final = frozenset({"name"})  # the jobs that are still to be made must be as the first were
-BATCH: Final = 500
+LONGEST_CLONING: Final = timedelta(hours=1)  # what was copied for a clone that never came goes after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,12 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many jobs went back to the queue; `more` where the time was up before all were asked."""
+    """How many jobs went back to the queue, and how many documents that were refused are looked at anew; `more` where
+    the time was up before all were asked.
+    """
 
     jobs: int
+    documents: int
     more: bool
 
 
@@ -69,17 +72,26 @@ def get(actor: Actor, slug: str, id: str) -> RunView:
     return _seen(ours, traces.found(project, "run", id, ours.runs.get))
 
 
+def look(actor: Actor, slug: str, id: str) -> Run:
+    """As it was asked for, for whoever may change it."""
+    project, ours = runs_of(actor, slug, Scope.WRITE)
+    return traces.found(project, "run", id, ours.runs.get)
+
+
 def find(
     actor: Actor,
     slug: str,
     *,
     phases: Sequence[Phase] = (),
+    state: RunState | None = None,
     text: str | None = None,
     order: str = "-created_at",
     cursor: str | None = None,
     limit: int = 50,
 ) -> Found[RunView]:
-    """One page, newest first unless told otherwise."""
+    """One page, newest first unless told otherwise. A state follows from the jobs and is looked for run by run: as long
+    as there is a cursor there may be more, also where a page is short.
+    """
     _, ours = runs_of(actor, slug, Scope.READ)
     if order not in ORDERS:
         raise InvalidError.at("order", f"choose one of {', '.join(ORDERS)}")
@@ -90,8 +102,25 @@ def find(
         if not text.split():
             raise InvalidError.at("q", "has no word in it")
         nodes.append(Condition(("search",), Op.SEARCH, text))
+    if state is not None:
+        nodes.append(Condition(("phase",), Op.IN, [phase.value for phase in run.phases_of(state)]))
+        return _sifted(ours, nodes, state, order, cursor, limit)
     found = ours.runs.find(nodes, order, limit, cursor)
     return Found([_seen(ours, each) for each in found.items], found.next_cursor, found.previous_cursor)
+
+
+def _sifted(
+    ours: ProjectRuns, nodes: Sequence[Node], state: RunState, order: str, cursor: str | None, limit: int
+) -> Found[RunView]:
+    deadline, first, views = Deadline(LONGEST_SIFTING), cursor, list[RunView]()
+    before: str | None = None
+    while True:
+        page = ours.runs.find(nodes, order, limit - len(views), cursor)
+        before = page.previous_cursor if cursor == first else before
+        views += [view for each in page.items if (view := _seen(ours, each)).state is state]
+        cursor = page.next_cursor
+        if cursor is None or len(views) == limit or deadline.passed:
+            return Found(views, cursor, before)
 
 
 def change(actor: Actor, slug: str, id: str, changes: Mapping[str, Any], version: int | None = None) -> RunView:
@@ -125,7 +154,7 @@ def start(actor: Actor, slug: str, id: str, *, force: bool = False, version: int
     def started(it: Run) -> Run:
         if it.phase is Phase.STARTING:
             raise ConflictError("The run is being started already.")
-        if it.phase is Phase.CANCELLED:
+        if it.phase.is_cancelled:
             raise ConflictError("The run was cancelled. Clone it to run its documents again.")
         return replace(it, phase=Phase.STARTING, start=Start(ours.store.now(), by, force))
 
@@ -147,27 +176,36 @@ def cancel(actor: Actor, slug: str, id: str, reason: str = "", version: int | No
     by = By.actor(actor)
 
     def cancelled(it: Run) -> Run:
-        if it.phase is Phase.CANCELLED or (it.phase is Phase.STARTED and ended):
+        if it.phase.is_cancelled or (it.phase is Phase.STARTED and ended):
             raise ConflictError("The run has ended.")
-        return replace(it, phase=Phase.CANCELLED, cancelled_by=by)
+        return replace(it, phase=Phase.CANCELLING, cancelled_by=by)
 
     it = ours.runs.get(id)
     ended = run.state_of(it, ours.tally(it)).is_final
     after = ours.runs.change(id, cancelled, version=version)
     _audit(actor, "run.cancel", project, after, reason=reason)
     run_steps.cancel_jobs(ours, after, Deadline(AT_ONCE), actor, reason)
-    return _seen(ours, after)
+    return _seen(ours, ours.runs.get(id))
 
 
 def retry_failed(actor: Actor, slug: str, id: str, reason: str = "") -> Retried:
-    """Its jobs that failed or ran out of time go back to the queue. A program may do so as long as retries are left."""
+    """Its jobs that failed or ran out of time go back to the queue, and documents that were refused are looked at anew.
+    A program may do so as long as retries are left.
+    """
     project, ours = runs_of(actor, slug, Scope.WRITE)
     it = ours.runs.get(id)
-    if it.phase is Phase.CANCELLED:
+    if it.phase.is_cancelled:
         raise ConflictError("The run was cancelled. Clone it to run its documents again.")
-    retried, more = run_steps.retry_jobs(ours, it, actor, Deadline(LONGEST_RETRY), reason)
-    _audit(actor, "run.retry", project, it, jobs=retried, more=more, reason=reason)
-    return Retried(retried, more)
+    deadline = Deadline(LONGEST_RETRY)
+    retried, more = run_steps.retry_jobs(ours, it, actor, deadline, reason)
+    refused, more_refused = run_steps.put_refused_back(ours, it, deadline)
+    done = Retried(retried, refused, more or more_refused)
+    if refused:
+        again = Start(ours.store.now(), By.actor(actor), it.start is not None and it.start.force)
+        after = ours.runs.change(id, lambda now: _started_again(now, again))
+        run_steps.hand_out(ours, after, Deadline(AT_ONCE))
+    _audit(actor, "run.retry", project, it, jobs=retried, documents=refused, more=done.more, reason=reason)
+    return done
 
 
 def clone(actor: Actor, slug: str, id: str, name: str = "") -> RunView:
@@ -178,25 +216,38 @@ def clone(actor: Actor, slug: str, id: str, name: str = "") -> RunView:
     new = NewRun(**{**values, "name": name or f"{source.name} again"[:300]})
     _refuse({"name": new.name})
     it = _draft(ours, actor, new, cloned_from=source.id)
+    given_up = run_departures.plan(ours, it.id, after=LONGEST_CLONING)
+    ours.store.apply(slug, [given_up])
     run_steps.copy_documents(ours, source, it)
-    made = ours.runs.insert(it, it.id)  # last, so that nobody meets a clone with half of the documents
+    # Last, so that nobody meets a clone with half of the documents.
+    (made,) = ours.runs.apply([ours.runs.inserting(it, it.id), run_departures.dropping(given_up)])
     _audit(actor, "run.clone", project, made, source=source.id)
     return _seen(ours, made)
 
 
 def delete(actor: Actor, slug: str, id: str, version: int | None = None) -> None:
-    """The run with what is known of its documents and artifacts. Files and jobs stay."""
+    """The run at once; what is known of its documents and artifacts follows, by itself where it is much. Files and jobs
+    stay.
+    """
     project, ours = runs_of(actor, slug, Scope.WRITE)
-    doomed = ours.runs.get(id)
-    if version is not None and doomed.version != version:
-        raise PreconditionFailedError("The run was changed meanwhile.", current_version=doomed.version)
-    if run.state_of(doomed, ours.tally(doomed)) in (RunState.STARTING, RunState.RUNNING):
-        raise ConflictError("The run has open jobs. Cancel it first.")
-    for collection in (ARTIFACTS, DOCUMENTS):
-        while batch := ours.store.query(slug, collection.name, {"run_id": id}, limit=BATCH).records:
-            ours.store.apply(slug, [Delete(collection.name, record.id, optional=True) for record in batch])
-    ours.runs.delete(id)
-    _audit(actor, "run.delete", project, doomed)
+    gone = _departed(ours, id, version)
+    _audit(actor, "run.delete", project, gone)
+    run_departures.see_off_all(ours, Deadline(AT_ONCE))
+
+
+def _departed(ours: ProjectRuns, id: str, version: int | None) -> Run:
+    while True:
+        doomed = ours.runs.get(id)
+        if version is not None and doomed.version != version:
+            raise PreconditionFailedError("The run was changed meanwhile.", current_version=doomed.version)
+        if run.state_of(doomed, ours.tally(doomed)) in (RunState.STARTING, RunState.RUNNING):
+            raise ConflictError("The run has open jobs. Cancel it first.")
+        goes = Delete(RUNS.name, id, expected_version=doomed.version)
+        try:
+            ours.runs.apply([goes, run_departures.plan(ours, id)])
+        except PreconditionFailedError:
+            continue  # it was started or changed just now: it is judged by what it is
+        return doomed
 
 
 def _draft(ours: ProjectRuns, actor: Actor, new: NewRun, cloned_from: str | None = None) -> Run:
@@ -217,6 +268,11 @@ def _draft(ours: ProjectRuns, actor: Actor, new: NewRun, cloned_from: str | None
         max_retries=new.max_retries,
         cloned_from=cloned_from,
     )
+
+
+def _started_again(it: Run, again: Start) -> Run | None:
+    """None where it is being started already, and for a run that somebody cancelled meanwhile."""
+    return replace(it, phase=Phase.STARTING, start=again) if it.phase is Phase.STARTED else None
 
 
 def _seen(ours: ProjectRuns, it: Run) -> RunView:

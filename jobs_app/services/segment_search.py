@@ -23,6 +23,7 @@ from jobs_app.stores import segment_fields
 from jobs_app.stores.segment_records import Asked, SegmentRecords, read_query, translated
 from storage_app import strict_json
 from storage_app.records import query
+from storage_app.records.declarations import LARGEST_EXACT
 from storage_app.records.query import Node
 from storage_app.records.words import MOST_HITS
 from storage_app.search import highlights
@@ -31,7 +32,7 @@ from storage_app.search.grammar import LONGEST
 from storage_app.search.highlights import Excerpt, Span
 from storage_app.search.nodes import Query
 from storage_app.search.query import Every, Filter, No, Search, Some
-from storage_app.search.ranking import Hit, Ranked, rank, scored
+from storage_app.search.ranking import Hit, Ranked, Scored, Statistics, rank, scored
 
 FACETS: Final = ("type", "task", "file", "tag")
 FACET_VALUES: Final = 10
@@ -108,14 +109,19 @@ def search_in(
     if (plain := query_conditions(asked, now)) is not None:
         return _listed(records, asked, [*where, *plain], cursor, limit, facets=facets)
     hits = records.find_words(asked, where, now)
-    ranked = rank(hits.hits, scored(asked.search), hits.statistics)
+    terms, place = scored(asked.search), None
+    if cursor is not None:
+        place = _opened(cursor, slug, terms)
+    numbers = place.statistics if place else hits.statistics
+    ranked = rank(hits.hits, terms, numbers)
     touched = {hit.id: hit.touched for hit in hits.hits}
-    start = _start(ranked, touched, _opened(cursor, slug)) if cursor is not None else 0
+    start = _start(ranked, touched, place) if place else 0
     chosen = ranked[start : start + limit]
     found = {one.id: one for one in records.get_many([one.id for one in chosen])}
     items = [_match(found[one.id], one.score, asked) for one in chosen if one.id in found]
     more = start + limit < len(ranked)
-    next_cursor = _sealed(slug, chosen[-1], touched) if more and chosen else None
+    last = _Place(numbers, chosen[-1].score, touched[chosen[-1].id], chosen[-1].id) if more and chosen else None
+    next_cursor = _sealed(slug, last, terms) if last else None
     counted = _facets(records, hits.hits) if facets else {}
     return Matches(items, next_cursor, len(hits.hits), hits.capped, asked.query, counted)
 
@@ -227,24 +233,44 @@ def _most(counts: Mapping[str, int]) -> list[FacetValue]:
     return [FacetValue(value, count) for value, count in chosen]
 
 
-def _start(ranked: list[Ranked[str]], touched: Mapping[str, int], after: tuple[float, int, str]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page ended, and the numbers that it was ranked by: the next page is ranked by the same, since each text
+    that comes or goes moves the scores of all.
+    """
+
+    statistics: Statistics
+    score: float
+    touched: int
+    id: str
+
+
+def _start(ranked: list[Ranked[str]], touched: Mapping[str, int], after: _Place) -> int:
     """The place of the first that comes after the cursor's, whether that one is still there or not."""
-    place = (-after[0], -after[1], after[2])
+    place = (-after.score, -after.touched, after.id)
     return bisect_right(ranked, place, key=lambda one: (-one.score, -touched[one.id], one.id))
 
 
-def _sealed(slug: str, last: Ranked[str], touched: Mapping[str, int]) -> str:
-    body = strict_json.dumps_bytes([slug, last.score, touched[last.id], last.id])
+def _sealed(slug: str, last: _Place, terms: Sequence[Scored]) -> str:
+    numbers = [last.statistics.texts, last.statistics.tokens, *(last.statistics.frequencies[term] for term in terms)]
+    body = strict_json.dumps_bytes([slug, numbers, last.score, last.touched, last.id])
     return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
-def _opened(cursor: str, slug: str) -> tuple[float, int, str]:
+def _opened(cursor: str, slug: str, terms: Sequence[Scored]) -> _Place:
     try:
         body = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         value: Any = strict_json.loads(body)
-        made_for, score, touched, id = value
+        made_for, (texts, tokens, *counts), score, touched, id = value
     except (ValueError, TypeError, binascii.Error):
-        made_for, score, touched, id = None, None, None, None
+        raise _not_ours() from None
+    numbers = (texts, tokens, *counts)
+    if not all(type(number) is int and 0 <= number <= LARGEST_EXACT for number in numbers) or len(counts) != len(terms):
+        raise _not_ours()
     if made_for != slug or not isinstance(score, float) or type(touched) is not int or not isinstance(id, str):
-        raise InvalidError.at("cursor", "is not one that this search gave out")
-    return score, touched, id
+        raise _not_ours()
+    return _Place(Statistics(texts, tokens, dict(zip(terms, counts, strict=True))), score, touched, id)
+
+
+def _not_ours() -> InvalidError:
+    return InvalidError.at("cursor", "is not one that this search gave out")

@@ -21,7 +21,7 @@ TASKS: dict[str, MaintenanceTask] = {
     for task in (
         MaintenanceTask(
             "clean-up",
-            "Removes ended sessions and tokens, kept answers and the history of old runs.",
+            "Removes ended sessions and tokens, kept answers, old history, and copies of texts no job uses any more.",
             every=timedelta(days=1),
             limit=timedelta(minutes=5),
             run=clean_up.run,

@@ -1,4 +1,4 @@
-"""Jobs on their way out: what must follow them, should nobody live to see them off."""
+"""Jobs, runs and copies of texts on their way out: what must follow, should nobody live to see them off."""
 
 from typing import Final
 

@@ -97,11 +97,14 @@ class JobRecords:
             return JobPage(found, page.next_cursor, page.previous_cursor)
         return JobPage(found, page.next_cursor, page.previous_cursor, False, _moment(order, page.stopped_at[0]))
 
-    def states(self, ids: Sequence[str]) -> dict[str, JobState]:
-        """Of those that are there and not in the trash; at most 1,000."""
+    def get_many(self, ids: Sequence[str]) -> dict[str, Job]:
+        """By id, those that are there and not in the trash; at most 1,000."""
         with translated():
             records = self._store.get_many(self._project, JOBS.name, ids)
-        return {job.id: job.status for job in self._readable(records) if job.trashed is None}
+        return {job.id: job for job in self._readable(records) if job.trashed is None}
+
+    def states(self, ids: Sequence[str]) -> dict[str, JobState]:
+        return {id: job.status for id, job in self.get_many(ids).items()}
 
     def create(self, new: Sequence[NewJob], make: Make, along: Along | None = None) -> list[Job]:
         """All or none, in the order given, and `along` with them what else is written in the same step. The store's

@@ -11,7 +11,7 @@ from jobs_app.errors import AlreadyExistsError, ConflictError, InvalidError, Not
 from storage_app.records import errors as store_errors
 from storage_app.records.base import RecordStore
 from storage_app.records.declarations import Collection
-from storage_app.records.operations import Insert, Operation, Record, Update
+from storage_app.records.operations import Insert, Operation, Outcome, Record, Update
 from storage_app.records.query import Conditions
 
 log = logging.getLogger("holdfast.records")
@@ -82,17 +82,23 @@ class NounRecords(Generic[V]):
         """All or none; the values of this noun's records as they are afterwards."""
         with self._translated():
             results = self.store.apply(self.project, operations)
-        return self._readable([result for result in results if isinstance(result, Record)])
+        told = zip(operations, results, strict=True)
+        ours = [result for each, result in told if each.collection == self._name and isinstance(result, Record)]
+        return self._readable(ours)
 
     def change(self, id: str, decide: Callable[[V], V | None], *, version: int | None = None) -> V:
         """As `decide` leaves it, judged on what it is at that very moment; None leaves it alone."""
-
-        def changed(record: Record) -> dict[str, Any] | None:
-            after = decide(self.noun.read(record))
-            return None if after is None else self.noun.write(after)
-
+        change = self._decided(decide)
         with self._translated(id):
-            return self.noun.read(self.store.update(self.project, self._name, id, changed, expected_version=version))
+            return self.noun.read(self.store.update(self.project, self._name, id, change, expected_version=version))
+
+    def changing(self, id: str, decide: Callable[[V], V | None]) -> Update:
+        """The same for `apply`."""
+        return Update(self._name, id, self._decided(decide))
+
+    def standing(self, id: str, guard: Conditions = ()) -> Update:
+        """For `apply`, which changes nothing unless this record is there and as the guard says; it is left alone."""
+        return Update(self._name, id, Outcome(None), guard=guard)
 
     def inserting(self, value: V, id: str) -> Insert:
         """For `apply`."""
@@ -105,6 +111,13 @@ class NounRecords(Generic[V]):
     def delete(self, id: str, *, version: int | None = None) -> V:
         with self._translated(id):
             return self.noun.read(self.store.delete(self.project, self._name, id, expected_version=version))
+
+    def _decided(self, decide: Callable[[V], V | None]) -> Callable[[Record], dict[str, Any] | None]:
+        def changed(record: Record) -> dict[str, Any] | None:
+            after = decide(self.noun.read(record))
+            return None if after is None else self.noun.write(after)
+
+        return changed
 
     def _readable(self, records: Sequence[Record]) -> list[V]:
         return [value for record in records if (value := self._read_or_set_aside(record)) is not None]

@@ -40,6 +40,7 @@ def to_document(run: Run) -> dict[str, Any]:
         "cancelled_by": by_out(run.cancelled_by) if run.cancelled_by else None,
         "cloned_from": run.cloned_from,
         "ended": {state.value: number for state, number in run.ended.items()},
+        "taken_out": list(run.taken_out),
         "search": "\n".join((run.name, *run.tags)),
     }
 
@@ -67,6 +68,7 @@ def from_record(record: Record) -> Run:
         cancelled_by=by_in(document["cancelled_by"]) if document["cancelled_by"] is not None else None,
         cloned_from=optional_text(document["cloned_from"]),
         ended={JobState(state): number(count) for state, count in mapping(document["ended"]).items()},
+        taken_out=texts(document.get("taken_out", [])),
     )
 
 

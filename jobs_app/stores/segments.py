@@ -44,7 +44,7 @@ SEGMENTS: Final = Collection(
         Field("touched_at", Kind.TIME),
         Field("expires_at", Kind.TIME),
         Field("merge_key", Kind.TEXT, unique=True),
-        Field("text", Kind.WORDS, newest="touched_at"),
+        Field("text", Kind.WORDS, newest="touched_at", absent_in=(TRASHED,)),
     ),
     partition="tier",
     orders=(Order(("touched_at",), within=("tier",)), Order(("created_at",), within=("tier",))),

@@ -44,7 +44,8 @@ class Ticker(threading.Thread):
 
     def _tick(self) -> None:
         if time.monotonic() >= self._beat_due:
-            consumers.beat(CONSUMER)
+            # another process may have had this name before: what that one was at is not this one's
+            (consumers.beat if self._beat_due else consumers.started)(CONSUMER)
             self._beat_due = time.monotonic() + consumers.BEAT_EVERY.total_seconds()
         for run_id in maintenance.claim_due():
             perform(run_id)

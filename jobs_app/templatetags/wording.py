@@ -40,7 +40,7 @@ STATES = {
     # a task's run, a storage's health, a token's life: other words, the same six looks
     "running": State("Running", "processing", "processing"),
     "succeeded": State("Succeeded", "completed", "completed"),
-    "skipped": State("Skipped", "cancelled", "cancelled"),
+    "skipped": State("Skipped", "cancelled", "skipped"),
     "never": State("Never ran", "cancelled", "pending"),
     "up": State("Up", "completed", "completed"),
     "down": State("Down", "failed", "failed"),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.core.management.base import OutputWrapper
 
 from storage_app import strict_json
-from storage_app.records.base import Progress
+from storage_app.records.answers import Progress
 
 
 class Reporter:

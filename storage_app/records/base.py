@@ -1,9 +1,8 @@
 """The contract of a record store.
 
 Records are JSON objects in collections of a project. Each public method below says what a missing id gives, what is
-atomic, what order a list has and which error comes; `tests/contracts/` holds every backend to it. A backend fills in
-the methods that begin with one underscore; what is shared (validation, pages, bulk work, digests) stands here, and
-may be overridden by something quicker that answers the same.
+atomic, what order a list has and which error comes; `tests/contracts/` holds every backend to it. Validation, bulk work
+and digests stand here; what a backend fills in, and what it may do quicker, stands in `backend.py`.
 
 **Projects.** Every call names exactly one project by its slug, and nothing it reads, writes, counts or waits for lies
 in another. Sequences, unique values, counters, cursors and quarantine are per project too. A project comes into being
@@ -51,182 +50,61 @@ import contextlib
 import hashlib
 import re
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from storage_app import strict_json
-from storage_app.records import cursors, query, times
-from storage_app.records.cursors import Seek, Terms
+from storage_app.records import cursors, pages, query, times
+from storage_app.records.answers import (
+    LARGEST_PAGE,
+    Batch,
+    Capabilities,
+    CollectionStatistics,
+    Digest,
+    Exported,
+    ExportedEntry,
+    ExportedSequence,
+    Page,
+    Progress,
+    Quarantined,
+    Report,
+    Upgrade,
+)
+from storage_app.records.backend import Backend, Select
+from storage_app.records.cursors import Terms
 from storage_app.records.declarations import FREE_PREFIX, Collection, Ids, Key, Kind, free_collection
-from storage_app.records.errors import InvalidError, LockTimeoutError, QuarantinedError, RecordNotFoundError
+from storage_app.records.errors import InvalidError, QuarantinedError, RecordNotFoundError
 from storage_app.records.ids import RecordId, TimeOrderedIds
 from storage_app.records.operations import (
     Append,
     Appended,
     Change,
+    ChangeObserver,
     Delete,
     Durability,
     Entry,
     Insert,
     Operation,
-    Outcome,
     Record,
     Replace,
     Result,
     Update,
-    outcome,
 )
-from storage_app.records.query import Conditions, Row, Where
+from storage_app.records.query import Conditions
 from storage_app.records.streams import StreamEntry, StreamPage, check_stream
-from storage_app.records.words import MOST_HITS, Hits, Meaning, WordSelect, scanned, text_of, word_select
+from storage_app.records.words import MOST_HITS, Hits, Meaning, word_select
 from storage_app.search.query import Search
 
-LARGEST_PAGE: Final = 1000
 LARGEST_BATCH: Final = 10_000
 SCAN_LIMIT: Final = 10_000
 POLL_SECONDS: Final = 0.1
 
 T = TypeVar("T", Record, Appended)
-Progress: TypeAlias = Callable[[int, int | None], None]  # done so far, of how many if known
 
 
-@dataclass(frozen=True)
-class Capabilities:
-    """What the suite asks before it runs a clause; callers never need to."""
-
-    persistent: bool  # survives the process
-    shared: bool  # several processes at once
-
-
-@dataclass(frozen=True)
-class Page:
-    """Records in the order asked for, whichever way the page was reached.
-
-    A cursor is None where nothing lies that way at the time of reading; towards where one came from it is always given.
-    With a scan limit the page may hold fewer records than asked for, or none, and a next cursor: go on from there.
-    `stopped_at` is then the place in the order that the search came to, and None where nothing ended it early.
-    """
-
-    records: list[Record]
-    next_cursor: str | None
-    previous_cursor: str | None
-    stopped_at: tuple[Key, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The records as a batch left them (for deletes: as they were), and where the next begins; None: all was seen."""
-
-    records: list[Record]
-    cursor: str | None
-
-
-@dataclass(frozen=True)
-class Select:
-    """A validated query as a backend gets it: up to `limit` rows of `where` in the order of `terms`, from `seek` on.
-
-    With `seek.backwards` rows come in reverse. `scan_limit` bounds how many rows are looked at.
-    """
-
-    collection: Collection
-    where: Where
-    terms: Terms
-    limit: int
-    seek: Seek | None = None
-    scan_limit: int | None = None
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Rows in the direction of travel. `stopped_at` is the place of the last row looked at, if the scan limit ended
-    it.
-    """
-
-    records: list[Record]
-    stopped_at: tuple[Key, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """A record set aside: its text as it was found (perhaps no JSON at all) and why."""
-
-    id: str
-    collection: str
-    record_id: RecordId | None
-    reason: str
-    at: datetime
-    text: str
-
-
-@dataclass(frozen=True)
-class Problem:
-    """`kind` is a stable word: `unreadable`, `index_missing`, `index_stale`, `duplicate`, `counter`, `leftover` …"""
-
-    kind: str
-    project: str
-    collection: str
-    record_id: RecordId | None
-    detail: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was looked at, what was wrong, and (for a repair) what was put right; unrepaired problems are in
-    quarantine.
-    """
-
-    records: int = 0
-    entries: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    repaired: int = 0
-
-
-@dataclass(frozen=True)
-class Upgrade:
-    """A step from one form of what is stored to the next."""
-
-    name: str
-    title: str
-    applied: bool
-
-
-@dataclass(frozen=True)
-class CollectionStatistics:
-    records: int
-    entries: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Digest:
-    """Equal for two stores that hold the same, whatever the backend: ids, versions, documents, streams, sequence."""
-
-    records: int
-    entries: int
-    hash: str
-
-
-@dataclass(frozen=True)
-class ExportedSequence:
-    """The highest number a sequence collection ever gave out; comes first."""
-
-    last: int
-
-
-@dataclass(frozen=True)
-class ExportedEntry:
-    id: RecordId
-    stream: str
-    entry: StreamEntry
-
-
-Exported: TypeAlias = ExportedSequence | Record | ExportedEntry
-
-
-class RecordStore(ABC):
+class RecordStore(Backend):
     """See the module's text; `collections` are all that are declared, free collections are known by their name.
 
     A store object may be used from any number of threads, but not on both sides of a fork.
@@ -248,7 +126,7 @@ class RecordStore(ABC):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def close(self) -> None:  # noqa: B027 - nothing to give back is a complete answer
+    def close(self) -> None:
         """Gives back files and connections. Twice is harmless; nothing else may be called afterwards."""
 
     def now(self) -> datetime:
@@ -396,7 +274,7 @@ class RecordStore(ABC):
         seek = cursors.decode(project, declared, terms, cursor) if cursor is not None else None
         where = query.compiled(declared, conditions)
         selection = self._select(project, Select(declared, where, terms, limit + 1, seek, scan_limit))
-        return _page(project, declared, terms, seek, limit, selection)
+        return pages.record_page(project, declared, terms, seek, limit, selection)
 
     def count(self, project: str, collection: str, conditions: Conditions = ()) -> int:
         """How many match; a lookup for none, for one indexed field, and for declared counters."""
@@ -563,8 +441,12 @@ class RecordStore(ABC):
         check_stream(stream)
         _check_count(limit, LARGEST_PAGE, "limit")
         where = query.compiled(_ENTRIES, conditions)
-        span = _Span(max(after, 0), before, backwards, limit, scan_limit)
-        return self._stream_page(project, declared, declared.check_id(id), stream, where, span)
+        record_id = declared.check_id(id)
+
+        def read(low: int, high: int, count: int) -> tuple[list[StreamEntry], int]:
+            return self._read(project, declared, record_id, stream, low, high, count, backwards)
+
+        return pages.stream_page(read, where, pages.Span(max(after, 0), before, backwards, limit, scan_limit))
 
     # Watching
 
@@ -704,128 +586,6 @@ class RecordStore(ABC):
             hasher.update(strict_json.dumps_bytes(_digestible(item)) + b"\n")
         return Digest(records, entries, hasher.hexdigest())
 
-    # What a backend fills in. Arguments are checked; conditions, terms and seeks are compiled.
-
-    @abstractmethod
-    def _get(self, project: str, collection: Collection, id: RecordId) -> Record: ...
-
-    @abstractmethod
-    def _apply(self, project: str, operations: Sequence[Operation], durability: Durability) -> list[Result]:
-        """As `apply`; ids, documents (`operations.prepare`), guards and entries are still to be checked on the way."""
-
-    @abstractmethod
-    def _select(self, project: str, select: Select) -> Selection: ...
-
-    @abstractmethod
-    def _count(self, project: str, collection: Collection, where: Where) -> int: ...
-
-    @abstractmethod
-    def _count_by(
-        self, project: str, collection: Collection, by: tuple[str, ...], where: Where
-    ) -> dict[tuple[Key, ...], int]: ...
-
-    @abstractmethod
-    def _read(
-        self,
-        project: str,
-        collection: Collection,
-        id: RecordId,
-        stream: str,
-        after: int,
-        before: int,
-        limit: int,
-        backwards: bool,
-    ) -> tuple[list[StreamEntry], int]:
-        """Up to `limit` entries with after < position < before, first ones or (backwards) last ones, ascending; and the
-        stream's end. RecordNotFoundError for the record.
-        """
-
-    @abstractmethod
-    def _stream_names(self, project: str, collection: Collection, id: RecordId) -> list[str]:
-        """Sorted; RecordNotFoundError for the record."""
-
-    @abstractmethod
-    def _sequence(self, project: str, collection: Collection) -> int:
-        """The highest number ever given out, 0 before the first."""
-
-    @abstractmethod
-    def _import(self, project: str, collection: Collection, items: Iterable[Exported]) -> int: ...
-
-    @abstractmethod
-    def _change_counter(self, project: str, collection: Collection, stream: str | None) -> int: ...
-
-    @abstractmethod
-    def _collections(self, project: str) -> list[str]: ...
-
-    @abstractmethod
-    def _delete_project(self, project: str) -> int: ...
-
-    @abstractmethod
-    def _quarantine(self, project: str, collection: Collection, id: RecordId, reason: str) -> Quarantined: ...
-
-    @abstractmethod
-    def _quarantined(self, project: str) -> list[Quarantined]: ...
-
-    @abstractmethod
-    def _quarantine_restore(self, project: str, quarantine_id: str, text: str | None) -> Record: ...
-
-    @abstractmethod
-    def _quarantine_discard(self, project: str, quarantine_id: str) -> Quarantined: ...
-
-    # What is shared, and may be overridden by something quicker
-
-    def _find_words(self, project: str, asked: WordSelect) -> Hits:
-        return scanned(asked, self._texts(project, asked))
-
-    def _texts(self, project: str, asked: WordSelect) -> Iterator[tuple[str, Row]]:
-        seek: Seek | None = None
-        terms = asked.collection.order_terms(("id",))
-        while True:
-            select = Select(asked.collection, (), terms, LARGEST_PAGE, seek)
-            records = self._select(project, select).records
-            for record in records:
-                row = _RecordRow(record, asked.collection.keys(record.document))
-                if (text := text_of(asked.field, row.keys)) is not None:
-                    yield text, row
-            if len(records) < LARGEST_PAGE:
-                return
-            seek = Seek((records[-1].id,))
-
-    def _get_many(self, project: str, collection: Collection, ids: Sequence[RecordId]) -> list[Record]:
-        found = []
-        for id in ids:
-            with contextlib.suppress(RecordNotFoundError, QuarantinedError):
-                found.append(self._get(project, collection, id))
-        return found
-
-    def _claim(
-        self,
-        project: str,
-        collection: Collection,
-        conditions: Conditions,
-        change: Change,
-        terms: Terms,
-        limit: int,
-        durability: Durability,
-    ) -> list[Record]:
-        """Select, then change each that still matches; what others took in between is made up for by another round."""
-        where = query.compiled(collection, conditions)
-        taken: list[Record] = []
-        for _ in range(_CLAIM_ROUNDS):
-            select = Select(collection, where, terms, limit - len(taken))
-            candidates = self._select(project, select).records
-            observer = _Observer()
-            operations = [
-                Update(collection.name, record.id, observer(change), guard=conditions, optional=True)
-                for record in candidates
-            ]
-            results = self._apply(project, operations, durability) if operations else []
-            taken += observer.changed(results)
-            lost = sum(result is None for result in results)
-            if not lost or len(taken) == limit:
-                return taken
-        raise LockTimeoutError("others kept taking the records first")
-
     def _batch(
         self,
         project: str,
@@ -835,46 +595,14 @@ class RecordStore(ABC):
         limit: int,
         cursor: str | None,
         durability: Durability,
-        operation: Callable[[RecordId, "_Observer"], Operation],
+        operation: Callable[[RecordId, ChangeObserver], Operation],
     ) -> Batch:
         _check_count(limit, LARGEST_PAGE, "limit")
         page = self.query(project, collection, conditions, order=order, limit=limit, cursor=cursor)
-        observer = _Observer()
+        observer = ChangeObserver()
         operations = [operation(record.id, observer) for record in page.records]
         results = self._apply(project, operations, durability) if operations else []
         return Batch(observer.changed(results), page.next_cursor)
-
-    def _stream_page(
-        self, project: str, collection: Collection, id: RecordId, stream: str, where: Where, span: "_Span"
-    ) -> StreamPage:
-        low, high = span.after, span.before if span.before is not None else _BEYOND
-        found: list[StreamEntry] = []
-        looked_at = 0
-        while True:
-            chunk = min(span.limit if not where else _STREAM_CHUNK, span.scan_limit - looked_at)
-            entries, end = self._read(project, collection, id, stream, low, high, chunk, span.backwards)
-            high = min(high, end + 1)
-            for entry in reversed(entries) if span.backwards else entries:
-                looked_at += 1
-                low, high = (low, entry.position) if span.backwards else (entry.position, high)
-                if query.matches(where, _EntryRow(entry)):
-                    found.append(entry)
-                    if len(found) == span.limit:
-                        break
-            if len(found) == span.limit or looked_at >= span.scan_limit or len(entries) < chunk:
-                break
-        return _stream_page(found, low, high, end, span)
-
-    def _exported_entries(self, project: str, collection: Collection, id: RecordId) -> Iterator[ExportedEntry]:
-        for stream in self._stream_names(project, collection, id):
-            after = 0
-            while True:
-                entries, _ = self._read(project, collection, id, stream, after, _BEYOND, 1000, False)
-                for entry in entries:
-                    yield ExportedEntry(id, stream, entry)
-                if not entries:
-                    break
-                after = entries[-1].position
 
     def _one(self, kind: type[T], project: str, operation: Operation, durability: Durability) -> T:
         (result,) = self.apply(project, [operation], durability=durability)
@@ -902,115 +630,12 @@ class RecordStore(ABC):
 
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _COUNTABLE: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN})
-_CLAIM_ROUNDS: Final = 100
-_STREAM_CHUNK: Final = 1000
-_BEYOND: Final = 2**62
 _ENTRIES: Final = Collection("entries", ids=Ids.SEQUENCE)
-
-
-@dataclass(frozen=True)
-class _Span:
-    after: int
-    before: int | None
-    backwards: bool
-    limit: int
-    scan_limit: int
-
-
-@dataclass(frozen=True)
-class _EntryRow:
-    """An entry as conditions see it: its position is its id, its fields are those of its data."""
-
-    entry: StreamEntry
-
-    @property
-    def id(self) -> RecordId:
-        return self.entry.position
-
-    @property
-    def version(self) -> int:
-        return 1
-
-    @property
-    def keys(self) -> Mapping[str, Key]:
-        return {}
-
-    @property
-    def document(self) -> Mapping[str, Any]:
-        return self.entry.data
-
-
-@dataclass(frozen=True)
-class _RecordRow:
-    record: Record
-    keys: Mapping[str, Key]
-
-    @property
-    def id(self) -> RecordId:
-        return self.record.id
-
-    @property
-    def version(self) -> int:
-        return self.record.version
-
-    @property
-    def document(self) -> Mapping[str, Any]:
-        return self.record.document
-
-
-class _Observer:
-    """Remembers which changes came to None, since their records are returned like the others."""
-
-    def __init__(self) -> None:
-        self._left: set[RecordId] = set()
-
-    def __call__(self, change: Change) -> Callable[[Record], Outcome]:
-        def observed(record: Record) -> Outcome:
-            result = outcome(change, record)
-            (self._left.add if result.changes is None else self._left.discard)(record.id)
-            return result
-
-        return observed
-
-    def changed(self, results: Iterable[Result]) -> list[Record]:
-        return [result for result in results if isinstance(result, Record) and result.id not in self._left]
 
 
 def _check_count(count: int, most: int, place: str, least: int = 1) -> None:
     if isinstance(count, bool) or not least <= count <= most:
         raise InvalidError(f"must be from {least} to {most}", place)
-
-
-def _page(
-    project: str, collection: Collection, terms: Terms, seek: Seek | None, limit: int, selection: Selection
-) -> Page:
-    backwards = seek is not None and seek.backwards
-    records = selection.records[:limit]
-    places = [
-        cursors.order_keys(terms, collection.keys(record.document), record.id) for record in records[:1] + records[-1:]
-    ]
-    onward = Seek(places[-1], backwards) if len(selection.records) > limit else None
-    if onward is None and selection.stopped_at is not None:
-        onward = Seek(selection.stopped_at, backwards)
-    back = None
-    if seek is not None:
-        # An empty page turns back to where it was asked to start, that row included.
-        back = Seek(places[0], not backwards) if places else Seek(seek.keys, not backwards, not seek.inclusive)
-    onward_cursor, back_cursor = (
-        cursors.encode(project, collection, terms, turn) if turn else None for turn in (onward, back)
-    )
-    stopped_at = selection.stopped_at if len(selection.records) <= limit else None
-    if backwards:
-        return Page(records[::-1], back_cursor, onward_cursor, stopped_at)
-    return Page(records, onward_cursor, back_cursor, stopped_at)
-
-
-def _stream_page(found: list[StreamEntry], low: int, high: int, end: int, span: _Span) -> StreamPage:
-    """`low` and `high` are the positions between which nothing has been looked at yet."""
-    if span.backwards:
-        after = None if span.before is None or span.before > end else span.before - 1
-        return StreamPage(found[::-1], after, high if high > 1 else None, end)
-    return StreamPage(found, low if low < end else None, span.after + 1 if span.after > 0 else None, end)
 
 
 def _digestible(item: Exported) -> list[Any]:

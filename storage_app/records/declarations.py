@@ -47,13 +47,15 @@ class Ids(StrEnum):
 class Field:
     """An indexed field; `name` is a path through objects with dots. Unique is per project; null never collides.
 
-    `newest` of a field of words names a declared time: the texts with the latest are looked at first.
+    `newest` of a field of words names a declared time: the texts with the latest are looked at first. `absent_in` are
+    values of the partition whose texts are in no index of words: a trash is neither found nor counted in scores.
     """
 
     name: str
     kind: Kind
     unique: bool = False
     newest: str = ""
+    absent_in: tuple[str, ...] = ()
 
     @cached_property
     def path(self) -> tuple[str, ...]:
@@ -139,7 +141,10 @@ class Collection:
 
     def keys(self, document: Mapping[str, Any]) -> dict[str, Key]:
         """The index key of every declared field; InvalidError names the field that holds something else."""
-        return {field.name: key_of(field, dig(document, field.path)) for field in self.fields}
+        keys = {field.name: key_of(field, dig(document, field.path)) for field in self.fields}
+        if (words := self.words) is not None and self.partition is not None:
+            keys[words.name] = None if keys[self.partition] in words.absent_in else keys[words.name]
+        return keys
 
     def order_terms(self, by: Iterable[str]) -> tuple[tuple[str, bool], ...]:
         """Field and whether descending, with the id at the end; InvalidError where a field cannot be ordered by."""
@@ -166,6 +171,8 @@ class Collection:
             raise InvalidError("has one field of words at most, and ids that are texts then", self.name)
         if words and self._require((words[0].newest,), "newest")[0].kind is not Kind.TIME:
             raise InvalidError("must be a time field", "newest")
+        if words and words[0].absent_in and self.partition is None:
+            raise InvalidError("needs a partition", "absent_in")
 
     def _require(self, names: tuple[str, ...], place: str) -> list[Field]:
         for name in names:

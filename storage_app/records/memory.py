@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from storage_app import strict_json
 from storage_app.records import query, times
-from storage_app.records.base import (
+from storage_app.records.answers import (
     Capabilities,
     CollectionStatistics,
     Exported,
@@ -20,11 +20,10 @@ from storage_app.records.base import (
     Problem,
     Progress,
     Quarantined,
-    RecordStore,
     Report,
-    Select,
-    Selection,
 )
+from storage_app.records.backend import Select, Selection
+from storage_app.records.base import RecordStore
 from storage_app.records.cursors import Terms
 from storage_app.records.declarations import Collection, Ids, Key
 from storage_app.records.errors import (

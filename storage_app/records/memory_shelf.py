@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from storage_app import strict_json
 from storage_app.records import cursors
-from storage_app.records.base import Quarantined, Select, Selection
+from storage_app.records.answers import Quarantined
+from storage_app.records.backend import Select, Selection
 from storage_app.records.declarations import Collection, Ids, Key
 from storage_app.records.errors import AlreadyExistsError, InvalidError, QuarantinedError, RecordNotFoundError
 from storage_app.records.ids import LARGEST_SEQUENCE, RecordId, check_sequence

@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage_app import strict_json
-from storage_app.records.base import (
-    Digest,
-    Exported,
-    ExportedEntry,
-    ExportedSequence,
-    Progress,
-    RecordStore,
-)
+from storage_app.records.answers import Digest, Exported, ExportedEntry, ExportedSequence, Progress
+from storage_app.records.base import RecordStore
 from storage_app.records.errors import InvalidError
 from storage_app.records.operations import Record
 from storage_app.records.streams import StreamEntry

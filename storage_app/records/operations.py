@@ -1,6 +1,6 @@
 """The changes that `apply` makes together, and what a change of a record may be."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
@@ -174,3 +174,21 @@ def merged(document: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
     """The document with the fields set; known fields keep their place, new ones come last in the order given."""
     result = {**document, **changes}
     return {name: value for name, value in result.items() if value is not REMOVE}
+
+
+class ChangeObserver:
+    """Remembers which changes came to None, since their records are returned like the others."""
+
+    def __init__(self) -> None:
+        self._left: set[RecordId] = set()
+
+    def __call__(self, change: Change) -> Callable[[Record], Outcome]:
+        def observed(record: Record) -> Outcome:
+            result = outcome(change, record)
+            (self._left.add if result.changes is None else self._left.discard)(record.id)
+            return result
+
+        return observed
+
+    def changed(self, results: Iterable[Result]) -> list[Record]:
+        return [result for result in results if isinstance(result, Record) and result.id not in self._left]

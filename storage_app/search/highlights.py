@@ -1,16 +1,16 @@
 """Where in the original text the matches are. Engines would show what they indexed; these are offsets into yours."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from storage_app.search import tokens
 from storage_app.search.query import Phrase, Search, Substring, wanted
 from storage_app.search.tokens import Token
 
 
-@dataclass(frozen=True, order=True)
-class Span:
+class Span(NamedTuple):
     start: int
     end: int
 
@@ -29,7 +29,7 @@ def highlights(search: Search | None, text: str) -> list[Span]:
     asked = list(wanted(search))
     phrases = [phrase for phrase in asked if isinstance(phrase, Phrase)]
     streams = tokens.streams(text) if phrases else []
-    found = [span for phrase in phrases for stream in streams for span in _phrases(phrase, stream)]
+    found = [span for stream in streams for span in _phrases(phrases, stream)]
     needles = {one.needle for one in asked if isinstance(one, Substring)}
     return _merged([*found, *(span for needle in sorted(needles) for span in _needles(needle, text))])
 
@@ -47,10 +47,15 @@ def excerpt(text: str, spans: Sequence[Span], width: int = 200) -> Excerpt:
     return Excerpt(start, end, tuple(span for span in inside if span.start < span.end))
 
 
-def _phrases(phrase: Phrase, stream: Sequence[Token]) -> Iterator[Span]:
+def _phrases(phrases: Sequence[Phrase], stream: Sequence[Token]) -> Iterator[Span]:
     places: dict[str, list[int]] = {}
     for place, token in enumerate(stream):
         places.setdefault(token.text, []).append(place)
+    for phrase in phrases:
+        yield from _forms(phrase, stream, places)
+
+
+def _forms(phrase: Phrase, stream: Sequence[Token], places: Mapping[str, Sequence[int]]) -> Iterator[Span]:
     for form in phrase.forms:
         last = len(form) - 1
         starts = range(len(stream)) if phrase.prefix and not last else places.get(form[0], ())

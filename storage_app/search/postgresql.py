@@ -1,60 +1,45 @@
 """PostgreSQL as engine: a tsvector written by us, with a GIN index, and tsquery literals, so that its parser and
 dictionaries never see a text.
 
-A tsvector keeps positions up to 16,383 only and 256 a word, and holds at most 1 MB. So ours has no positions: it finds
-the rows that have the words, and whether they stand side by side is looked up in the stored `tokens.index_text`. Where
-the words of a text do not fit, the vector is null, and the index text alone answers for that row (a partial index
-`WHERE vector IS NULL` keeps this quick).
+A tsvector keeps positions up to 16,383 only and 256 a word, and holds at most 1 MB. So ours has no positions: it leads
+to the rows that have the words (`rows_with`), and the rest is looked up in the stored `tokens.index_text`. Where the
+words of a text do not fit, the vector is null, and the index text alone answers for that row (a partial index `WHERE
+vector IS NULL` keeps this quick). No condition looks at a vector itself: it lies outside its row, and reading it takes
+longer than reading the index text.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from storage_app.search.query import Every, No, Phrase, Search, Some
+from storage_app.search.query import Every, No, Phrase, Search, Some, is_of_tokens, narrows
 from storage_app.search.sql import Sql, connected, negation
 from storage_app.search.tokens import spelled
 
 LARGEST_VECTOR: Final = 1_000_000  # bytes of lexemes; PostgreSQL ends at 2^20 - 1
+KNOWN: Final = "known"  # of the rows that the index led to, true
 
 
 @dataclass(frozen=True)
 class PostgreSql:
-    """Columns: the tsvector, the index text, and `text.casefold()`, which a `pg_trgm` index may serve. `LIKE` is
-    asked for narrowing only, with every sign of its own escaped. `begin` is what every lexeme of the vector begins
-    with, where each project has lexemes of its own.
+    """Columns: the index text, and `text.casefold()`, which a `pg_trgm` index may serve. `LIKE` is asked for narrowing
+    only, with every sign of its own escaped. `held` is what `rows_with` was asked for, where they come from there.
     """
 
-    vector: str
     tokens: str
     folded: str
     placeholder: str = "%s"
-    begin: str = ""
+    held: Search | None = None
 
     def of_tokens(self, search: Search) -> Sql:
-        if isinstance(search, No):
-            return negation(self.of_tokens(search.part))
-        if isinstance(search, Phrase) or is_of_words(search):
-            return self._of_words(search)
-        if not isinstance(search, (Every, Some)):
-            raise TypeError(search)
-        word = "AND" if isinstance(search, Every) else "OR"
-        return connected(word, [self.of_tokens(part) for part in search.parts])
+        if search == self.held and is_of_words(search):
+            return connected("OR", [Sql(KNOWN), self._looked_up(search)])
+        return self._looked_up(search)
 
     def of_substring(self, needle: str) -> Sql:
         pattern = "%" + needle.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         mark = self.placeholder
         return Sql(f"({self.folded} LIKE {mark} AND strpos({self.folded}, {mark}) > 0)", (pattern, needle))
-
-    def _of_words(self, search: Search) -> Sql:
-        quick = Sql(f"{self.vector} @@ {self.placeholder}::tsquery", (tsquery(search, self.begin),))
-        slow = self._looked_up(search)
-        missing = Sql(f"{self.vector} IS NULL")
-        if is_of_words(search):
-            return connected("OR", [connected("AND", [missing, slow]), self._known(quick)])
-        return connected("AND", [connected("OR", [missing, quick]), slow])
-
-    def _known(self, quick: Sql) -> Sql:
-        return connected("AND", [Sql(f"{self.vector} IS NOT NULL"), quick])
 
     def _looked_up(self, search: Search) -> Sql:
         if isinstance(search, Phrase):
@@ -69,6 +54,37 @@ class PostgreSql:
     def _form(self, form: tuple[str, ...], *, prefix: bool) -> Sql:
         text = f" {' '.join(map(spelled, form))}{'' if prefix else ' '}"
         return Sql(f"strpos({self.tokens}, {self.placeholder}) > 0", (text,))
+
+
+def needed(search: Search | None) -> Search | None:
+    """Phrases that whatever answers the search has, for `rows_with`; None where it need not have any."""
+    if isinstance(search, Phrase):
+        return search
+    if isinstance(search, Every):
+        easy = tuple(part for part in search.parts if is_of_tokens(part))
+        whole = Every(easy) if len(easy) > 1 else easy[0] if easy else None
+        if whole is not None and is_of_words(whole) and narrows(whole):
+            return whole
+        found = [one for part in search.parts if (one := needed(part)) is not None]
+        return Every(tuple(found)) if len(found) > 1 else found[0] if found else None
+    if isinstance(search, Some):
+        alternatives = [needed(part) for part in search.parts]
+        known = tuple(one for one in alternatives if one is not None)
+        return Some(known) if len(known) == len(alternatives) else None
+    return None
+
+
+def rows_with(table: str, columns: Sequence[str], held: Search, scope: Sql, begin: str = "", mark: str = "%s") -> Sql:
+    """What stands behind FROM: the rows whose vector has the words of what is held, and those that have no vector.
+    `begin` is what every lexeme begins with, where each project has lexemes of its own; `scope` is the condition of the
+    project.
+    """
+    chosen = f"SELECT {', '.join(columns)}"
+    return Sql(
+        f"({chosen}, true AS {KNOWN} FROM {table} WHERE vector @@ {mark}::tsquery AND {scope.text} UNION ALL"
+        f" {chosen}, false FROM {table} WHERE vector IS NULL AND {scope.text})",
+        (tsquery(held, begin), *scope.params, *scope.params),
+    )
 
 
 def vector(index_text: str, begin: str = "") -> str | None:

@@ -8,7 +8,7 @@ that is indexed twice because of its humps counts once.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from storage_app.search.query import Every, Phrase, Search, Some, wanted
 from storage_app.search.tokens import BARRIER, spelled
@@ -37,8 +37,7 @@ class Statistics:
     frequencies: Mapping[Scored, int]
 
 
-@dataclass(frozen=True)
-class Hit(Generic[T]):
+class Hit(NamedTuple, Generic[T]):
     """A text that matched: its stored `index_text`, and when it was touched, as anything that can be ordered."""
 
     id: T
@@ -46,8 +45,7 @@ class Hit(Generic[T]):
     touched: Any
 
 
-@dataclass(frozen=True)
-class Ranked(Generic[T]):
+class Ranked(NamedTuple, Generic[T]):
     id: T
     score: float
 
@@ -64,18 +62,9 @@ def scored(search: Search | None) -> tuple[Scored, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def at_most(search: Search | None, statistics: Statistics) -> int:
-    """No more texts than this can match, by what is known of the tokens."""
-    if isinstance(search, Phrase):
-        return sum(
-            min(statistics.frequencies.get(term, statistics.texts) for term in scored(replace(search, forms=(form,))))
-            for form in search.forms
-        )
-    if isinstance(search, Every):
-        return min(at_most(part, statistics) for part in search.parts)
-    if isinstance(search, Some):
-        return sum(at_most(part, statistics) for part in search.parts)
-    return statistics.texts
+def likely(search: Search | None, statistics: Statistics) -> float:
+    """How many texts will match about, if their tokens have nothing to do with each other."""
+    return statistics.texts * _share(search, statistics)
 
 
 def rank(hits: Iterable[Hit[T]], terms: Sequence[Scored], statistics: Statistics) -> list[Ranked[T]]:
@@ -90,16 +79,19 @@ def rank(hits: Iterable[Hit[T]], terms: Sequence[Scored], statistics: Statistics
 
 def scorer(terms: Sequence[Scored], statistics: Statistics) -> Callable[[str], float]:
     """The score of one text by its stored `index_text`."""
-    weights = [(term, _rarity(statistics.texts, statistics.frequencies.get(term, 0))) for term in terms]
-    average = statistics.tokens / statistics.texts if statistics.tokens else 1.0
+    weights = [(_counter(term), _rarity(statistics.texts, statistics.frequencies.get(term, 0))) for term in terms]
+    average = statistics.tokens / statistics.texts if statistics.tokens and statistics.texts else 1.0
 
     def score(index_text: str) -> float:
-        whole, _, uncut = index_text.partition(_BETWEEN)
-        streams = [(whole, whole.split()), *([(uncut, uncut.split())] if uncut else [])]
-        norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * len(streams[0][1]) / average)
+        whole, between, uncut = index_text.partition(_BETWEEN)
+        if between:
+            whole, uncut = f"{whole} ", f" {uncut}"
+        norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * _length(whole) / average)
         points = 0.0
-        for term, rarity in weights:
-            count = max(_count(term, text, words) for text, words in streams)
+        for count_in, rarity in weights:
+            count = count_in(whole)
+            if between:
+                count = max(count, count_in(uncut))
             points += rarity * count * (SATURATION + 1) / (count + norm)
         return points
 
@@ -107,6 +99,25 @@ def scorer(terms: Sequence[Scored], statistics: Statistics) -> Callable[[str], f
 
 
 _BETWEEN: Final = f" {spelled(BARRIER)} "
+_NOTHING: Final = 2  # blanks round no token at all
+
+
+def _share(search: Search | None, statistics: Statistics) -> float:
+    """Of all texts, those that match."""
+    if isinstance(search, Phrase):
+        return min(1.0, sum(_share_of_form(replace(search, forms=(form,)), statistics) for form in search.forms))
+    if isinstance(search, Every):
+        return math.prod(_share(part, statistics) for part in search.parts)
+    if isinstance(search, Some):
+        return min(1.0, sum(_share(part, statistics) for part in search.parts))
+    return 1.0
+
+
+def _share_of_form(phrase: Phrase, statistics: Statistics) -> float:
+    """Those with all its tokens, by the places that each but the first could have."""
+    texts, terms = max(statistics.texts, 1), scored(phrase)
+    places = max(statistics.tokens / texts, 1) ** (len(terms) - 1)
+    return math.prod(statistics.frequencies.get(term, texts) / texts for term in terms) / places
 
 
 def _id(found: tuple[Hit[T], float]) -> Any:
@@ -117,7 +128,22 @@ def _rarity(texts: int, frequency: int) -> float:
     return math.log(1 + (max(texts, frequency) - frequency + 0.5) / (frequency + 0.5))
 
 
-def _count(term: Scored, text: str, words: Sequence[str]) -> int:
-    if term.prefix:
-        return text.startswith(term.token) + text.count(f" {term.token}")
-    return words.count(term.token)
+def _length(text: str) -> int:
+    """How many tokens stand in it, with one blank before, between and after them."""
+    return max(text.count(" ") - 1, 0) if len(text) > _NOTHING else 0
+
+
+def _counter(term: Scored) -> Callable[[str], int]:
+    """Counts a token in a text that has one blank before, between and after its tokens: much quicker than looking at
+    each of them, and this is done for thousands of texts.
+    """
+    begin, alone, twice = f" {term.token}", f" {term.token} ", f" {term.token} {term.token} "
+
+    def count(text: str) -> int:
+        if term.prefix:
+            return text.count(begin)
+        if twice in text:  # two share a blank, and only one of them would be counted
+            return text.split(" ").count(term.token)
+        return text.count(alone)
+
+    return count

@@ -25,15 +25,14 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 VERSION: Final = 1
 LONGEST_TOKEN: Final = 100
 BARRIER: Final = "\ue001"  # private use is neither letter nor digit, so no text and no query has it as a token
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """`start` and `end` are offsets into the original text."""
 
     text: str

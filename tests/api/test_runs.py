@@ -147,7 +147,7 @@ def test_a_start_is_whole_at_once_or_goes_on_by_itself(api: Api, monkeypatch: py
     assert (answer.status_code, answer.json()["state"], answer.json()["jobs"]) == (202, "starting", {})
     problem(api.post(f"{RUNS}/{large}/start"), 409)
     problem(api.call("PATCH", f"{RUNS}/{large}", {"tags": ["x"]}), 409)
-    assert run_steps.run(Deadline(ONE_STEP * 30)) == {"documents": 3, "cancelled": 0}
+    assert run_steps.run(Deadline(ONE_STEP * 30)) == {"documents": 3, "cancelled": 0, "removed": 0}
     assert api.get(f"{RUNS}/{large}").json()["state"] == "running"
 
 
@@ -157,7 +157,7 @@ def test_cancelled_failed_and_cloned(api: Api) -> None:
     job = claimed(api)
     failure = {"lease_token": job["lease_token"], "error_message": "bad", "retryable": False}
     api.post(f"{PROJECT}/jobs/{job['id']}/fail", failure)
-    assert api.post(f"{RUNS}/{run}/retry-failed").json() == {"retried": 1, "more": False}
+    assert api.post(f"{RUNS}/{run}/retry-failed").json() == {"retried": 1, "looked_at_anew": 0, "more": False}
     claimed(api)
     cancelled = api.post(f"{RUNS}/{run}/cancel", {"reason": "not now"})
     assert (cancelled.status_code, cancelled.json()["jobs"]) == (202, {"processing": 1, "cancelled": 1})
@@ -207,6 +207,20 @@ def test_a_worker_writes_artifacts_of_the_job_in_its_hands_and_nothing_else(api:
     assert not files.exists(COMMAND, "alpha", "default", "out/late.json")
 
 
+def test_a_worker_that_lost_its_lease_writes_no_artifact(api: Api) -> None:
+    run = made(api, {"path": "docs/a.md"})
+    api.post(f"{RUNS}/{run}/start")
+    lost, place = claimed(api), f"{RUNS}/{run}/artifacts"
+    api.post(f"{PROJECT}/jobs/{lost['id']}/release", {"lease_token": lost["lease_token"]})
+    held = claimed(api)
+    assert held["id"] == lost["id"]
+    late = api.post(place, artifact(lost, lease_token=lost["lease_token"]))
+    assert (late.status_code, late.json()["code"]) == (409, "lease_lost")
+    assert not files.exists(COMMAND, "alpha", "default", "out/a.json")
+    problem(api.post(place, artifact(held, lease_token=held["lease_token"]) | {"job_id": None}), 422)
+    assert api.post(place, artifact(held, lease_token=held["lease_token"])).status_code == 201
+
+
 def test_artifacts_as_one_batch_again_and_deferred(api: Api) -> None:
     run = made(api, {"path": "docs/a.md"})
     api.post(f"{RUNS}/{run}/start")
@@ -253,7 +267,7 @@ def test_what_is_left_when_things_go(api: Api) -> None:
     assert api.call("DELETE", f"{RUNS}/{run}", If_Match='"v99"').status_code == 412
     assert len(api.get(f"{RUNS}/{run}/documents").json()["items"]) == 1
     assert api.call("DELETE", f"{RUNS}/{run}").status_code == 204
-    for gone in (f"{RUNS}/{run}", place, f"{RUNS}/{run}/documents"):
+    for gone in (f"{RUNS}/{run}", place, f"{RUNS}/{run}/documents", f"{RUNS}/{run}/artifacts"):
         assert "The run 'Outlines' was deleted on" in problem(api.get(gone), 404)
     assert api.get(f"{PROJECT}/jobs?run_id={run}").json()["items"][0]["run_id"] == run
 

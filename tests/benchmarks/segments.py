@@ -1,6 +1,7 @@
 """Segments: storing, loading and searching, as ratios to SQLite's FTS5 alone and to a naive scan."""
 
 import contextlib
+import gc
 import json
 import random
 import sqlite3
@@ -53,11 +54,14 @@ def run(*, backends: str, sizes: str, queries: int, json: bool) -> Iterator[str]
             for name in backends.split(","):
                 records = _records(stack, folder, name)
                 yield shown(name, size, "store", _filled(records, corpus), alone.stored, "FTS5 alone", json)
+                gc.collect()
+                gc.freeze()  # as the server does before it serves
                 yield from _loading(name, size, records, json)
                 for kind, asked in corpus.queries(queries).items():
                     ours, theirs, scanned = _searches(records, alone, corpus, asked)
                     yield shown(name, size, kind, ours, theirs, "FTS5 alone", json)
                     yield shown(name, size, kind, ours, scanned, "naive scan", json)
+                gc.unfreeze()
 
 
 class Corpus:

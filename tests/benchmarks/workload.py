@@ -5,10 +5,12 @@ from typing import Any, Final
 
 from storage_app.records.base import RecordStore
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
+from storage_app.records.file.store import FileRecordStore
 from storage_app.records.operations import Update
 from tests.benchmarks.yardsticks import BODY
 
 PROJECT: Final = "bench"
+SHARED_PROJECT: Final = "bench-shared"  # what several processes claim, and nothing else
 JOBS: Final = Collection(
     "bench_jobs",
     ids=Ids.TIME_ORDERED,
@@ -20,8 +22,9 @@ CLAIM: Final = {"order": ("-priority", "id")}
 
 
 class Workload:
-    def __init__(self, store: RecordStore, size: int) -> None:
+    def __init__(self, store: RecordStore, size: int, project: str = PROJECT) -> None:
         self.store = store
+        self.project = project
         self.size = size
         self._numbers = itertools.count()
         self._ids: list[Any] = []
@@ -32,28 +35,28 @@ class Workload:
     def fill(self, count: int) -> None:
         while count > 0:
             step = min(count, 1000)
-            records = self.store.insert_many(PROJECT, JOBS.name, [_document(next(self._numbers)) for _ in range(step)])
+            records = self.store.insert_many(
+                self.project, JOBS.name, [_document(next(self._numbers)) for _ in range(step)]
+            )
             self._ids += [record.id for record in records[:50]]
             count -= step
 
-    def top_up(self, count: int, exactly: bool = False) -> None:
-        """At least so many are waiting; or just so many, the others done."""
-        waiting = self.store.count(PROJECT, JOBS.name, {"status": "pending"})
-        if exactly:
-            while self.store.update_where(PROJECT, JOBS.name, {"status": "pending"}, {"status": "done"}).records:
-                pass
-            waiting = 0
-        self.fill(count + 100 - waiting if not exactly else count)
+    def ready(self, claims: int) -> None:
+        """At least so many wait, and nothing that came before is still to be paid for."""
+        waiting = self.store.count(self.project, JOBS.name, {"status": "pending"})
+        self.fill(claims + 100 - waiting)
+        if isinstance(self.store, FileRecordStore):
+            self.store.settle()
 
     def create(self) -> None:
-        self.store.insert(PROJECT, JOBS.name, _document(next(self._numbers)))
+        self.store.insert(self.project, JOBS.name, _document(next(self._numbers)))
 
     def create_many(self) -> None:
-        self.store.insert_many(PROJECT, JOBS.name, [_document(next(self._numbers)) for _ in range(1000)])
+        self.store.insert_many(self.project, JOBS.name, [_document(next(self._numbers)) for _ in range(1000)])
 
     def claim(self, count: int = 1) -> list[Any]:
         taken = self.store.claim_first(
-            PROJECT,
+            self.project,
             JOBS.name,
             {"status": "pending"},
             {"status": "processing"},
@@ -65,11 +68,11 @@ class Workload:
 
     def claim_and_complete(self) -> None:
         (record,) = self.claim()
-        self.store.update(PROJECT, JOBS.name, record.id, {"status": "completed"}, guard={"status": "processing"})
+        self.store.update(self.project, JOBS.name, record.id, {"status": "completed"}, guard={"status": "processing"})
 
     def claim_and_complete_ten(self) -> None:
         self.store.apply(
-            PROJECT,
+            self.project,
             [
                 Update(JOBS.name, record.id, {"status": "completed"}, guard={"status": "processing"})
                 for record in self.claim(10)
@@ -77,30 +80,33 @@ class Workload:
         )
 
     def update(self) -> None:
-        self.store.update(PROJECT, JOBS.name, next(self._rotation), {"note": f"note {next(self._numbers)}"})
+        self.store.update(self.project, JOBS.name, next(self._rotation), {"note": f"note {next(self._numbers)}"})
 
     def get(self) -> None:
-        self.store.get(PROJECT, JOBS.name, next(self._rotation))
+        self.store.get(self.project, JOBS.name, next(self._rotation))
 
     def page(self) -> None:
-        page = self.store.query(PROJECT, JOBS.name, {"status": "pending"}, order=("-priority", "id"), limit=50)
+        page = self.store.query(self.project, JOBS.name, {"status": "pending"}, order=("-priority", "id"), limit=50)
         assert page.records
 
     def deep_page(self) -> None:
-        assert self.store.query(PROJECT, JOBS.name, order="id", limit=50, cursor=self._deep).records
+        assert self.store.query(self.project, JOBS.name, order="id", limit=50, cursor=self._deep).records
 
     def count(self) -> None:
-        assert self.store.count(PROJECT, JOBS.name, {"status": "pending"})
+        assert self.store.count(self.project, JOBS.name, {"status": "pending"})
+
+    def count_by_status(self) -> None:
+        assert self.store.count_by(self.project, JOBS.name, ["status"])
 
     def reindex(self) -> None:
-        assert self.store.rebuild_index(PROJECT)
+        assert self.store.rebuild_index(self.project)
 
     def _deep_cursor(self) -> str | None:
         """Before the middle of what is there, reached as a reader would who followed the pages."""
         if len(self._ids) < 2:
             return None
         middle = self._ids[len(self._ids) // 2]
-        page = self.store.query(PROJECT, JOBS.name, {"id__gte": middle}, order="id", limit=1)
+        page = self.store.query(self.project, JOBS.name, {"id__gte": middle}, order="id", limit=1)
         return page.next_cursor
 
 

@@ -97,8 +97,10 @@ PAPERS: Final = Collection(
         Field("topic", Kind.TEXT),
         Field("tags", Kind.TEXT_LIST),
         Field("written_at", Kind.TIME),
-        Field("text", Kind.WORDS, newest="written_at"),
+        Field("shelf", Kind.TEXT),
+        Field("text", Kind.WORDS, newest="written_at", absent_in=("bin",)),
     ),
+    partition="shelf",
 )
 NOTES: Final = Collection("notes", ids=Ids.SEQUENCE, fields=(Field("topic", Kind.TEXT),), partition="topic")
 THINGS: Final = Collection("things", ids=Ids.GIVEN, fields=(Field("rank", Kind.INTEGER),))

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from storage_app import strict_json
 from storage_app.records import cursors, query, times
-from storage_app.records.base import (
+from storage_app.records.answers import (
     Capabilities,
     CollectionStatistics,
     Exported,
@@ -24,11 +24,10 @@ from storage_app.records.base import (
     ExportedSequence,
     Progress,
     Quarantined,
-    RecordStore,
     Report,
-    Select,
-    Selection,
 )
+from storage_app.records.backend import Select, Selection
+from storage_app.records.base import RecordStore
 from storage_app.records.declarations import Collection, Ids, Key
 from storage_app.records.errors import (
     AlreadyExistsError,

@@ -6,7 +6,7 @@ from typing import Any
 
 from storage_app import strict_json
 from storage_app.records import query
-from storage_app.records.base import LARGEST_PAGE
+from storage_app.records.answers import LARGEST_PAGE
 from storage_app.records.declarations import Collection, Ids
 from storage_app.records.errors import (
     AlreadyExistsError,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from storage_app.records.base import CollectionStatistics, RecordStore
+from storage_app.records.answers import CollectionStatistics
+from storage_app.records.base import RecordStore
 from storage_app.records.errors import (
     AlreadyExistsError,
     InvalidError,

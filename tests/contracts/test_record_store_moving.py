@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from storage_app.records.base import ExportedEntry, ExportedSequence, RecordStore
+from storage_app.records.answers import ExportedEntry, ExportedSequence
+from storage_app.records.base import RecordStore
 from storage_app.records.errors import AlreadyExistsError, InvalidError
 from storage_app.records.operations import Appended, Entry, Record
 from storage_app.records.streams import StreamEntry

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from storage_app.records.base import Page, RecordStore
+from storage_app.records.answers import Page
+from storage_app.records.base import RecordStore
 from storage_app.records.errors import InvalidError
 
 ORDERS: list[Any] = [

@@ -20,12 +20,14 @@ from tests.storage.search_samples import SEGMENTS, make_query, make_text
 
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 TOPICS: Final = ("a.py", "b.py", "src/c.py", None)
+SHELVES: Final = ("open", "open", None, "back")
 ROUNDS: Final = 60
 
 
 def paper(number: int, text: str | None) -> dict[str, Any]:
     return {
         "topic": TOPICS[number % len(TOPICS)],
+        "shelf": SHELVES[number % len(SHELVES)],
         "tags": ["odd"] if number % 2 else [],
         "written_at": (BEGIN + timedelta(minutes=number // 3)).isoformat(),
         "text": text,
@@ -125,6 +127,27 @@ def test_changes_deletes_and_restores_reach_the_index(pair: tuple[RecordStore, s
     assert store.check(project).problems == []
 
 
+def test_texts_of_a_partition_that_is_left_out_are_neither_found_nor_counted(pair: tuple[RecordStore, str]) -> None:
+    store, project = pair
+    alone = find(store, project, "timed fo*").statistics
+    store.insert(project, PAPERS.name, {**paper(0, "timed timed fox"), "shelf": "bin"}, id="p7")
+    assert ids(find(store, project, "timed OR fox")) == ["p3", "p0", "p1"]
+    assert find(store, project, "timed fo*").statistics == alone
+    store.update(project, PAPERS.name, "p1", {"shelf": "bin"})
+    assert ids(find(store, project, "timed")) == ["p3"]
+    assert find(store, project, "timed").statistics.texts == 2
+    store.update(project, PAPERS.name, "p1", {"shelf": "back"})
+    assert ids(find(store, project, "timed", conditions={"shelf": "back"})) == ["p3", "p1"]
+    store.update(project, PAPERS.name, "p3", {"shelf": None})
+    assert ids(find(store, project, "timed", conditions={"shelf": "back"})) == ["p1"]
+    assert ids(find(store, project, "timed", conditions={"shelf__ne": "back"})) == ["p3"]
+    assert ids(find(store, project, "timed", conditions={"shelf__isnull": True})) == ["p3"]
+    assert ids(find(store, project, "timed", conditions={"shelf": "back", "tags__contains": "odd"})) == ["p1"]
+    assert store.check(project).problems == []
+    store.rebuild_index(project)
+    assert ids(find(store, project, "timed OR fox")) == ["p3", "p0", "p1"]
+
+
 def test_a_time_that_moves_changes_the_order(pair: tuple[RecordStore, str]) -> None:
     store, project = pair
     store.update(project, PAPERS.name, "p1", {"written_at": "2027-01-01T00:00:00Z"})
@@ -195,11 +218,15 @@ def test_any_search_finds_counts_and_ranks_as_looking_at_each_text_does(
     for number in dice.sample(range(80), 20):
         texts[number] = make_text(dice)
         record_store.update(project, PAPERS.name, f"p{number:03}", {"text": texts[number]})
+    for number in dice.sample(range(80), 12):
+        record_store.update(project, PAPERS.name, f"p{number:03}", {"shelf": dice.choice(["bin", "back"])})
     found = 0
     for number in range(ROUNDS):
         query = make_query(dice, texts)
         search = search_of(parse(query, SEGMENTS), SEGMENTS)
-        conditions: dict[str, Any] = dice.choice([{}, {"topic__ne": "a.py"}, {"tags__contains": "odd"}, {"plain": 1}])
+        conditions: dict[str, Any] = dice.choice(
+            [{}, {"topic__ne": "a.py"}, {"tags__contains": "odd"}, {"plain": 1}, {"shelf__in": ["open", "bin"]}]
+        )
         most = dice.choice([2000, 5])
         use = dice.choice([meaning, plain_meaning])
         hits = record_store.find_words(project, PAPERS.name, search, conditions, meaning=use, most=most)

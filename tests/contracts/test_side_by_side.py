@@ -22,7 +22,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from storage_app.records.base import Page, RecordStore
+from storage_app.records.answers import Page
+from storage_app.records.base import RecordStore
 from storage_app.records.errors import RecordStoreError
 from storage_app.records.operations import REMOVE, Entry
 from tests.contracts.backends import BACKENDS, COLLECTIONS, Opening

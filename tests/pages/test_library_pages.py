@@ -1,5 +1,6 @@
 """The pages of the library without a browser: what they show, what they refuse, what a form changes."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -218,6 +219,21 @@ class TestWriting:
             "The prompt newer is deleted"
         )
         assert operator.get(f"{BASE}prompts/newer/").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [("a\r\nb\r\n", "a\r\nb\r\nc\r\n"), ("a\nb\n", "a\nb\nc\n"), ("a\r\nb\n", "a\r\nb\r\nc\r\n")],
+    )
+    def test_an_edit_keeps_the_line_ends_of_the_text_and_says_where_it_cannot(
+        self, operator: Client, project: Project, world: Library, before: str, after: str
+    ) -> None:
+        entry = library_world.write(project, "ends", before)
+        page = body(operator, f"{BASE}prompts/ends/edit/")
+        assert ("line ends are of two kinds" in page) == (before == "a\r\nb\n")
+        crlf = re.findall(r'name="crlf" value="(\w+)"', page)
+        edit = {"content": "a\r\nb\r\nc\r\n", "based_on": entry.hash, "crlf": crlf[0]}  # as every browser sends it
+        assert said(operator, f"{BASE}prompts/ends/edit/", **edit) == ["The prompt ends is saved."]
+        assert content("ends") == after
 
     @pytest.mark.parametrize(
         ("fields", "sentence"),

@@ -238,8 +238,8 @@ def test_a_promise_that_fails_is_logged_as_failed_with_the_id_that_the_caller_wa
     answer = httpx.get(f"{served.url}/fails-later", headers={"X-Request-ID": "promise-2"})
     assert (answer.status_code, answer.headers["X-Request-ID"]) == (500, "promise-2")
     assert logged(served, "promise-2")["status"] == 500
-    failure = next(line for line in served.log().splitlines() if "A streamed response failed" in line)
-    assert json.loads(failure)["request_id"] == "promise-2"
+    failures = [line for line in served.log().splitlines() if "A streamed response failed" in line]
+    assert "promise-2" in [json.loads(line)["request_id"] for line in failures]  # other tests' may be among them
 
 
 def test_an_event_stream_is_logged_when_it_ends(served: Server) -> None:

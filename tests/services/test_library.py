@@ -137,11 +137,21 @@ def test_an_edit_goes_out_with_the_next_batch_and_its_condition_holds(project: P
         library.write(COMMAND, "alpha", PROMPTS, "new", "x\n", overwrite=False, deferred=True)
     outbox.flush(COMMAND, "alpha", "default")
     assert before is None or place.commits() == before + 1
-    library.rename(COMMAND, "alpha", PROMPTS, "a", "b", expected_hash=edited.hash, deferred=True)
     library.delete(COMMAND, "alpha", PROMPTS, "new", deferred=True)
-    assert names() == ["b"]
+    assert names() == ["a"]
     outbox.flush(COMMAND, "alpha", "default")
     assert [library.read(COMMAND, "alpha", PROMPTS, name).content for name in names()] == ["two\n"]
+    assert before is None or place.commits() == before + 2
+
+
+def test_a_rename_takes_what_waits_along_and_is_a_commit_of_its_own(project: Project, place: Place) -> None:
+    write("a", "one\n")
+    before = place.commits()
+    edited, _ = library.write(COMMAND, "alpha", PROMPTS, "a", "two\n", deferred=True)
+    entry, _ = library.rename(COMMAND, "alpha", PROMPTS, "a", "b", expected_hash=edited.hash)
+    assert (entry.hash, names()) == (edited.hash, ["b"])
+    assert library.read(COMMAND, "alpha", PROMPTS, "b").content == "two\n"
+    assert outbox.pending(COMMAND, "alpha", "default").count() == 0
     assert before is None or place.commits() == before + 2
 
 

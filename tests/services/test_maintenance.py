@@ -10,7 +10,7 @@ from jobs_app.domain.access import COMMAND
 from jobs_app.domain.maintenance import Counts, Deadline, MaintenanceTask, RunOutcome
 from jobs_app.errors import NotFoundError, PermissionDeniedError
 from jobs_app.models import Project, TaskRun
-from jobs_app.services import maintenance
+from jobs_app.services import consumers, maintenance
 from jobs_app.services.task_catalogue import TASKS
 from tests.conftest import Clock
 from tests.factories import make_actor
@@ -23,7 +23,7 @@ class Sweep:
 
     def __init__(self) -> None:
         self.runs = 0
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def __call__(self, deadline: Deadline) -> Counts:
         self.runs += 1
@@ -111,6 +111,47 @@ def test_a_run_whose_consumer_went_away_is_marked_and_the_task_goes_on(sweep: Sw
     maintenance.perform(lost, "back again")
     assert sweep.runs == 1
     assert TaskRun.objects.get(pk=lost).outcome == RunOutcome.INTERRUPTED
+
+
+class Died(BaseException):
+    """A consumer that is killed notes nothing any more."""
+
+
+def dies_at_work(sweep: Sweep) -> int:
+    """A consumer begins the run that is due, and is killed in the middle."""
+    consumers.started("here")
+    (run_id,) = maintenance.claim_due()
+    sweep.error = Died()
+    with pytest.raises(Died):
+        maintenance.perform(run_id, "here")
+    sweep.error = None
+    return run_id
+
+
+def test_what_a_killed_consumer_was_at_goes_on_long_before_its_hold_ends(sweep: Sweep, clock: Clock) -> None:
+    lost = dies_at_work(sweep)
+    clock.advance(seconds=19)
+    assert run_due() == []
+    clock.advance(seconds=2)
+    assert len(run_due()) == 1
+    assert TaskRun.objects.get(pk=lost).outcome == RunOutcome.INTERRUPTED
+
+
+def test_a_run_that_takes_its_time_is_left_to_a_consumer_that_beats(sweep: Sweep, clock: Clock) -> None:
+    dies_at_work(sweep)  # so it looks as long as it is under way
+    clock.advance(seconds=25)
+    consumers.beat("here")
+    assert run_due() == []
+
+
+def test_a_task_that_kills_each_consumer_goes_back_to_its_schedule(sweep: Sweep, clock: Clock) -> None:
+    dies_at_work(sweep)
+    clock.advance(seconds=21)
+    dies_at_work(sweep)
+    clock.advance(seconds=21)
+    assert run_due() == []
+    clock.advance(minutes=1)
+    assert len(run_due()) == 1
 
 
 def test_a_run_is_performed_once_though_the_queue_hands_it_out_twice(sweep: Sweep, clock: Clock) -> None:

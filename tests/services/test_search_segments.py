@@ -149,6 +149,37 @@ def test_a_page_goes_on_where_its_last_row_was_deleted(project: Project) -> None
 
 
 @pytest.mark.usefixtures("record_store")
+def test_pages_skip_and_repeat_nothing_while_texts_come_and_go(project: Project) -> None:
+    for number in range(24):
+        make_segment(project, f"word {'word ' * (number % 4)}{'more ' * (number % 3)}number{number}")
+    whole = [item.segment.id for item in search(project, "word more*", limit=100).items]
+    assert len(whole) == 16
+    page = search(project, "word more*", limit=4)
+    seen = [item.segment.id for item in page.items]
+    gone = set()
+    for number in range(3):
+        for other in range(4):
+            make_segment(project, f"word and word more or less, new{number} new{other}")
+        gone |= {seen[-1], whole[-1 - number]} - set(seen[:-1])
+        for id in (seen[-1], whole[-1 - number]):
+            segments.delete_segment(COMMAND, project.slug, id)
+        page = search(project, "word more*", limit=4 if number < 2 else 100, cursor=page.next_cursor)
+        seen += [item.segment.id for item in page.items if item.segment.id in whole]
+    assert len(set(seen)) == len(seen)
+    assert set(whole) - gone <= set(seen)
+
+
+@pytest.mark.usefixtures("record_store")
+def test_a_cursor_of_another_search_is_refused(project: Project) -> None:
+    for number in range(4):
+        make_segment(project, f"word and more {number}")
+    cursor = search(project, "word", limit=1).next_cursor
+    assert search(project, "word", limit=1, cursor=cursor).items
+    with pytest.raises(InvalidError, match="cursor"):
+        search(project, "word more", limit=1, cursor=cursor)
+
+
+@pytest.mark.usefixtures("record_store")
 def test_filters_alone_list_everything_and_facets_count(project: Project) -> None:
     make_segment(project, "one", type="code", tags=["x", "y"], file_path="a.py", task_id="t")
     make_segment(project, "two", type="code", tags=["x"], tier=Tier.STASHED)

@@ -10,9 +10,15 @@ from django.db import connections, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from storage_app.records import query
+from storage_app.records.database import words
+from storage_app.records.database.layout import Layout
 from storage_app.records.database.store import DatabaseRecordStore
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
 from storage_app.records.errors import LockTimeoutError, QuarantinedError, RecordNotFoundError
+from storage_app.records.operations import Insert
+from storage_app.search.fields import Fields
+from storage_app.search.grammar import parse
+from storage_app.search.query import search_of
 from tests import databases
 
 PLANNED = Collection(
@@ -31,7 +37,19 @@ PLANNED = Collection(
     counters=(("status", "kind"),),
 )
 COUNTED = Collection("counted_up", ids=Ids.SEQUENCE)
-COLLECTIONS = [PLANNED, COUNTED]
+WORDED = Collection(
+    "worded",
+    ids=Ids.GIVEN,
+    fields=(
+        Field("shelf", Kind.TEXT),
+        Field("at", Kind.TIME),
+        Field("text", Kind.WORDS, newest="at", absent_in=("bin",)),
+    ),
+    partition="shelf",
+)
+COLLECTIONS = [PLANNED, COUNTED, WORDED]
+NO_FIELDS = Fields((), ("text",))
+ALWAYS = query.AllOf(())
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +187,47 @@ def test_a_few_among_many_are_found_by_their_index(record_store: DatabaseRecordS
     assert len(record_store.query("p", "planned", {"status": "rare"}, order="-created_at").records) == 1
     assert len(record_store.query("p", "planned", {"tags__contains": "t5"}).records) == 5
     assert _scans(plans) == []
+
+
+def test_a_search_reads_no_text_that_it_need_not_and_no_record(
+    record_store: DatabaseRecordStore, plans: list[str], alias: str
+) -> None:
+    texts = ["common and more", "common", "common rare"]
+    rows = [(f"w{number}", texts[0 if number % 3 else 1 + (number % 40 == 0)]) for number in range(1200)]
+    for start in range(0, len(rows), 400):
+        record_store.apply(
+            "p", [Insert("worded", _worded(number, text), number) for number, text in rows[start : start + 400]]
+        )
+    for asked, found in (("rare", 10), ("common -more", 400), ("common", 1200)):
+        plans.clear()
+        search = search_of(parse(asked, NO_FIELDS), NO_FIELDS)
+        hits = record_store.find_words("p", "worded", search, {"shelf__in": ["a", "b"]}, meaning=lambda _: ALWAYS)
+        assert len(hits.hits) == found
+        assert plans
+        assert not [line for line in plans if "records_worded" in line], asked
+        if connections[alias].vendor == "sqlite":  # PostgreSQL looks through a small table as it is
+            assert [line for line in plans if "t USING COVERING INDEX" in line], asked
+
+
+def _worded(id: str, text: str) -> dict[str, Any]:
+    return {"shelf": "a" if int(id[1:]) % 2 else "b", "at": "2026-01-01T00:00:00Z", "text": text}
+
+
+def test_texts_indexed_before_their_partition_was_are_marked_or_removed(
+    record_store: DatabaseRecordStore, alias: str
+) -> None:
+    for id, shelf in (("a", "open"), ("b", "bin"), ("c", None)):
+        record_store.insert("p", "worded", {"shelf": shelf, "at": None, "text": "word"}, id=id)
+    with connections[alias].cursor() as cursor:
+        copied = "project, collection, newest, length, form, scope, tokens, folded"
+        cursor.execute(f"UPDATE {words.TABLE} SET part = NULL")
+        cursor.execute(
+            f"INSERT INTO {words.TABLE} (record, {copied}) SELECT 'b', {copied} FROM {words.TABLE} WHERE record = 'a'"
+        )
+    assert len(record_store.check("p").problems) == 2
+    with connections[alias].schema_editor() as editor:
+        words.enter_parts(editor, Layout(WORDED))
+    assert record_store.check("p").problems == []
 
 
 def test_a_claim_walks_the_index_of_its_order(record_store: DatabaseRecordStore, alias: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage_app.records import query
-from storage_app.records.base import Select
+from storage_app.records.backend import Select
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
 from storage_app.records.errors import LockTimeoutError
 from storage_app.records.file import names, project, selecting

@@ -88,9 +88,18 @@ class Engines:
         return [row[0] for row in rows]
 
     def in_postgresql(self, search: Search | None) -> list[int]:
-        asked = condition(search, PostgreSql("vector", "tokens", "folded"), lambda term: file_sql(term, "%s"))
-        statement = f"SELECT id FROM texts WHERE {asked.text} ORDER BY id"
-        rows = self.postgresql.execute(statement.encode(), asked.params)
+        whole = self._asked_of_postgresql(search, None, Sql("texts"))
+        held = postgresql.needed(search)
+        if held is not None:
+            columns = ("id", "file", "tokens", "folded")
+            source = postgresql.rows_with("texts", columns, held, Sql("id > %s", (0,)))
+            assert self._asked_of_postgresql(search, held, source) == whole, search
+        return whole
+
+    def _asked_of_postgresql(self, search: Search | None, held: Search | None, source: Sql) -> list[int]:
+        asked = condition(search, PostgreSql("tokens", "folded", held=held), lambda term: file_sql(term, "%s"))
+        statement = f"SELECT id FROM {source.text} AS t WHERE {asked.text} ORDER BY id"
+        rows = self.postgresql.execute(statement.encode(), (*source.params, *asked.params))
         return [row[0] for row in rows]
 
     def __enter__(self) -> Self:

@@ -77,6 +77,25 @@ def test_the_score_is_bm25() -> None:
     assert best.score == pytest.approx(0.6931471805599453 * 2 * 2.2 / (2 + norm))
 
 
+def test_counting_in_the_text_is_counting_its_tokens() -> None:
+    dice = random.Random(3)
+    for _ in range(400):
+        text = " ".join(dice.choice(["a", "ab", "a", "aB", "b", "", "ü"]) for _ in range(dice.randint(0, 9)))
+        indexed = [tokens.spelled(token) for token in tokens.indexed(text)]
+        cut, uncut = indexed, list[str]()
+        if (barrier := tokens.spelled(tokens.BARRIER)) in indexed:
+            place = indexed.index(barrier)
+            cut, uncut = indexed[:place], indexed[place + 1 :]
+        for term in (Scored("a"), Scored("ab"), Scored("a", prefix=True), Scored(tokens.spelled("ü"))):
+            (found,) = rank([Hit(1, tokens.index_text(text), 0)], (term,), Statistics(9, 27, {term: 4}))
+            count = max(
+                sum(one.startswith(term.token) if term.prefix else one == term.token for one in stream)
+                for stream in (cut, uncut)
+            )
+            norm = 1.2 * (0.25 + 0.75 * len(cut) / 3)
+            assert found.score == pytest.approx(0.7985076962177716 * count * 2.2 / (count + norm)), text
+
+
 def test_a_text_with_humps_at_the_end_of_a_beginning() -> None:
     assert order("git*", ["GitHub github", "digit", "legit git"]) == [0, 2]
     assert order("GitHu*", ["GitHub", "github", "git hull", "hub"]) == [0, 2, 1]

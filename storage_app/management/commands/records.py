@@ -16,7 +16,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from storage_app.management.progress import Reporter
 from storage_app.records import configured, moving, registry
-from storage_app.records.base import RecordStore, Report
+from storage_app.records.answers import Report
+from storage_app.records.base import RecordStore
 from storage_app.records.errors import InvalidError, RecordStoreError, UnknownBackendError
 
 PROBLEMS: Final = 1

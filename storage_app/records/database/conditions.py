@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from storage_app import strict_json
+from storage_app.records import written
 from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import Layout
 from storage_app.records.declarations import LARGEST_INTEGER, Key, Kind
@@ -97,18 +97,28 @@ def _flat(nodes: Iterable[Node]) -> Iterable[Node]:
 def _expression(layout: Layout, dialect: Dialect, node: Node) -> Expression | None:
     if isinstance(node, Condition):
         return _comparison(layout, dialect, node)
-    parts = [node.part] if isinstance(node, Not) else list(node.parts)
-    found = [_expression(layout, dialect, part) for part in parts]
-    exact = [expression for expression in found if expression is not None and expression.exact]
-    if len(exact) != len(found):
-        return None
-    parameters = tuple(value for expression in exact for value in expression.parameters)
     if isinstance(node, Not):
-        return Expression(f"({exact[0].sql}) IS NOT TRUE", parameters)
-    if not exact:
-        return _NEVER if isinstance(node, AnyOf) else _ALWAYS
-    joint = " OR " if isinstance(node, AnyOf) else " AND "
-    return Expression(f"({joint.join(expression.sql for expression in exact)})", parameters)
+        part = _within(layout, dialect, node.part)
+        return Expression(f"({part.sql}) IS NOT TRUE", part.parameters) if part and part.exact else None
+    found = [_within(layout, dialect, part) for part in node.parts]
+    known = [expression for expression in found if expression is not None]
+    is_choice = isinstance(node, AnyOf)
+    if len(known) < len(found) and (is_choice or not known):
+        return None
+    if not known:
+        return _NEVER if is_choice else _ALWAYS
+    return Expression(
+        f"({(' OR ' if is_choice else ' AND ').join(expression.sql for expression in known)})",
+        tuple(value for expression in known for value in expression.parameters),
+        exact=len(known) == len(found) and all(expression.exact for expression in known),
+    )
+
+
+def _within(layout: Layout, dialect: Dialect, node: Node) -> Expression | None:
+    """As a part of another condition."""
+    if isinstance(node, Condition) and node.field is not None and node.field.kind is Kind.TEXT_LIST:
+        return _element(layout, node, alone=False)
+    return _expression(layout, dialect, node)
 
 
 def _comparison(layout: Layout, dialect: Dialect, node: Condition) -> Expression | None:
@@ -161,12 +171,14 @@ def _among(column: str, values: tuple[Any, ...]) -> Expression:
     return Expression(f"({' OR '.join(parts)})", known) if parts else _NEVER
 
 
-def _element(layout: Layout, node: Condition) -> Expression | None:
-    if node.op is not Op.CONTAINS or node.field is None:
+def _element(layout: Layout, node: Condition, alone: bool = True) -> Expression | None:
+    if node.op is not Op.CONTAINS or node.field is None or not _can_be_sent(node.value):
         return None
+    # With an offset, of nothing, PostgreSQL looks each row's element up; without, it may gather all rows that have it.
+    offset = "" if alone else " LIMIT 1 OFFSET 0"
     sql = (
-        f"EXISTS (SELECT 1 FROM {layout.elements_table} AS e"
-        f" WHERE e.project = {layout.table}.project AND e.field = %s AND e.element = %s AND e.id = {layout.table}.id)"
+        f"EXISTS (SELECT 1 FROM {layout.elements_table} AS e WHERE e.project = {layout.table}.project"
+        f" AND e.field = %s AND e.element = %s AND e.id = {layout.table}.id{offset})"
     )
     return Expression(sql, (node.field.name, node.value))
 
@@ -182,13 +194,11 @@ def _words(column: str, dialect: Dialect, node: Condition) -> Expression | None:
 
 
 def _in_the_text(node: Condition, dialect: Dialect) -> Expression | None:
-    """A plain field equal to a text: then this very text stands in the document as we write it. May stand elsewhere."""
-    if node.field is not None or node.op is not Op.EQ or node.path == ("id",):
+    """The value of a plain field stands in the document as we write it. May stand elsewhere."""
+    if not _can_be_sent(node.path) or not (texts := written.wanted(node)):
         return None
-    if not isinstance(node.value, (str, bool)) or not _can_be_sent(node.path):
-        return None
-    written = f"{strict_json.dumps(node.path[-1])}:{strict_json.dumps(node.value)}"
-    return Expression(f"{dialect.position}(document, %s) > 0", (written,), exact=False)
+    found = " OR ".join([f"{dialect.position}(document, %s) > 0"] * len(texts))
+    return Expression(f"({found})", texts, exact=False)
 
 
 def _is_ordered(layout: Layout, node: Condition) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from storage_app import strict_json
-from storage_app.records.base import Exported, ExportedEntry, ExportedSequence
+from storage_app.records.answers import Exported, ExportedEntry, ExportedSequence
 from storage_app.records.database.stream_tables import ENTRIES, STREAMS
 from storage_app.records.database.transactions import Transaction
 from storage_app.records.database.work import Work

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from storage_app import strict_json
 from storage_app.records import times
-from storage_app.records.base import Quarantined
+from storage_app.records.answers import Quarantined
 from storage_app.records.database import stream_tables
 from storage_app.records.database.counting import Changes
 from storage_app.records.database.layout import Layout

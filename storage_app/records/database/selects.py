@@ -104,7 +104,7 @@ class Search:
             return best
         if not self.dialect.is_postgresql and (narrow := self._narrow_index(best, fetch)) is not None:
             return Path(narrow, few=True)
-        candidates = None if self.lock else self._few_candidates(fetch)
+        candidates = None if self.lock else self._few_candidates(best, terms, fetch)
         return best if candidates is None else Path(few=True, candidates=candidates)
 
     def _best_index(self, terms: Terms) -> Path:
@@ -144,15 +144,26 @@ class Search:
                 return index
         return None
 
-    def _few_candidates(self, fetch: Fetch) -> Expression | None:
-        """Ids by the index of texts or of elements, where those that may match are few. No database guesses this: what
-        three characters in a row leave of a million texts, only a look tells.
+    def _few_candidates(self, best: Path, terms: Terms, fetch: Fetch) -> Expression | None:
+        """Ids by an index of values, elements or texts, where those that may match are few. No database guesses this:
+        what three characters in a row leave of a million texts, only a look tells.
         """
-        for sql, values in (*self._by_elements(), *self._by_texts()):
+        for sql, values in (*self._by_values(best, terms), *self._by_elements(), *self._by_texts()):
             counted = fetch(f"SELECT count(*) FROM ({sql} LIMIT {_FEW_CANDIDATES}) AS c", values, False)
             if counted and counted[0][0] < _FEW_CANDIDATES:
                 return Expression(sql, tuple(values))
         return None
+
+    def _by_values(self, best: Path, terms: Terms) -> Iterator[tuple[str, list[Any]]]:
+        """SQLite has been asked about all but the id by `_narrow_index`. A bound on the order's own field is none of
+        these: the way along the order begins and ends there.
+        """
+        for keyed in self.narrowed.keyed:
+            if keyed.name in best.spent or keyed.name == terms[0][0]:
+                continue
+            if self.dialect.is_postgresql or keyed.name == "id":
+                sql = f"SELECT id AS cid FROM {self.layout.table} WHERE {self.layout.scope} AND {keyed.expression.sql}"
+                yield sql, [*self.layout.scope_values(self.project), *keyed.expression.parameters]
 
     def _by_texts(self) -> Iterator[tuple[str, list[Any]]]:
         return texts.candidates(self.layout, self.dialect, self.project, self.where)
@@ -234,7 +245,7 @@ class Search:
 
     def _judged_on_the_way(self, path: Path, terms: Terms) -> list[Expression]:
         """Conditions that no index on the way knows; those on the field of the order bound the way itself."""
-        bounds = [keyed.expression for keyed in self.narrowed.keyed if keyed.name in ("id", terms[0][0])]
+        bounds = [keyed.expression for keyed in self.narrowed.keyed if keyed.name == terms[0][0]]
         return [expression for expression in self._unspent(path) if expression not in bounds]
 
     def _unspent(self, path: Path) -> list[Expression]:

@@ -8,17 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
 from storage_app.records import query, times
-from storage_app.records.base import (
-    Capabilities,
-    CollectionStatistics,
-    Exported,
-    Progress,
-    Quarantined,
-    RecordStore,
-    Report,
-    Select,
-    Selection,
-)
+from storage_app.records.answers import Capabilities, CollectionStatistics, Exported, Progress, Quarantined, Report
+from storage_app.records.backend import Select, Selection
+from storage_app.records.base import RecordStore
 from storage_app.records.cursors import Terms
 from storage_app.records.database import (
     counting,

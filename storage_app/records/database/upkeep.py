@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from storage_app import strict_json
-from storage_app.records.base import Problem, Progress, Report
+from storage_app.records.answers import Problem, Progress, Report
 from storage_app.records.database import quarantine, rows, sequences, texts, words
 from storage_app.records.database.counting import COUNTS, TALLIES, Changes, counter_name, stored_values
 from storage_app.records.database.dialects import Dialect
@@ -48,7 +48,7 @@ class _Found:
     elements: dict[str, tuple[str, ...]]
     dialect: Dialect
     texts: Mapping[str, Any]  # by search field, what the index of texts has
-    words: tuple[int, int, str] | None = None
+    words: tuple[int, int, str | None, str] | None = None
 
     @property
     def keys(self) -> Mapping[str, Key]:
@@ -214,7 +214,7 @@ def _found(
         ids = [row[0] for row in found]
         for (id, name), mark in texts.stored(fetch, dialect, layout, project, min(ids), max(ids)).items():
             indexed.setdefault(id, {})[name] = mark
-    worded: dict[RecordId, tuple[int, int, str]] = {}
+    worded: dict[RecordId, words.Stored] = {}
     if layout.collection.words and found:
         worded = words.stored(fetch, layout, project, min(row[0] for row in found), max(row[0] for row in found))
     return [

@@ -5,9 +5,10 @@ What the engine finds within the project is put in order of time by the database
 Python.
 """
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from storage_app.records.database import bulk, counting
 from storage_app.records.database.conditions import Expression, judged
@@ -15,19 +16,23 @@ from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import Layout
 from storage_app.records.database.row import Row
 from storage_app.records.database.transactions import Database, Transaction
-from storage_app.records.declarations import Field
+from storage_app.records.declarations import Field, Key
 from storage_app.records.ids import RecordId
+from storage_app.records.query import Condition, Node, Not
 from storage_app.records.words import Hits, Tallies, WordSelect, bounded, newest_of, text_of
 from storage_app.search import tokens
 from storage_app.search.fts5 import Fts5
 from storage_app.search.nodes import Term
-from storage_app.search.postgresql import PostgreSql, vector
+from storage_app.search.postgresql import PostgreSql, needed, rows_with, vector
 from storage_app.search.query import narrows
-from storage_app.search.ranking import Hit, Scored, at_most
+from storage_app.search.ranking import Hit, Scored, likely
 from storage_app.search.sql import Sql, condition
 
 TABLE: Final = "storage_app_recordwords"
 ENGINE: Final = "storage_app_recordwords_engine"
+
+# Of a text in the index: the form of its words, its time, its partition, and itself, folded.
+Stored: TypeAlias = tuple[int, int, str | None, str]
 
 # SQLite: an index without content of its own, kept true by triggers. Each token begins with `scope`, which stands for
 # project and collection: so each project has lists of its own, and nobody walks over another's.
@@ -44,6 +49,11 @@ REMOVE_SQLITE: Final = (
     f"DROP TRIGGER {TABLE}_added",
     f"DROP TABLE {ENGINE}",
 )
+# What a search looks up of the texts that the engine found: reading it from the rows would read their texts too.
+SLIM: Final = f"{TABLE}_slim"
+NEWEST: Final = "record_words_newest"
+CREATE_SLIM: Final = f"CREATE INDEX {SLIM} ON {TABLE} (number, project, collection, newest, record, part)"
+REMOVE_SLIM: Final = f"DROP INDEX {SLIM}"
 CREATE_POSTGRESQL: Final = (
     f"ALTER TABLE {TABLE} ADD COLUMN vector tsvector",
     f"CREATE INDEX {TABLE}_vector ON {TABLE} USING gin (vector)",
@@ -61,6 +71,26 @@ def make_engine(schema_editor: Any) -> None:
 def remove_engine(schema_editor: Any) -> None:
     for statement in REMOVE_SQLITE if schema_editor.connection.vendor == "sqlite" else REMOVE_POSTGRESQL:
         schema_editor.execute(statement)
+
+
+def make_slim_index(schema_editor: Any) -> None:
+    if schema_editor.connection.vendor == "sqlite":
+        schema_editor.execute(CREATE_SLIM)
+
+
+def remove_slim_index(schema_editor: Any) -> None:
+    if schema_editor.connection.vendor == "sqlite":
+        schema_editor.execute(REMOVE_SLIM)
+
+
+def enter_parts(schema_editor: Any, layout: Layout) -> None:
+    """For texts that were indexed before their partition was: told by the records, and gone where it has no texts."""
+    field, column = _field(layout), layout.columns[layout.collection.partition or ""]
+    told = f"SELECT r.{column} FROM {layout.table} AS r WHERE r.project = {TABLE}.project AND r.id = {TABLE}.record"
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {TABLE} SET part = ({told}) WHERE collection = %s", [layout.name])
+        for value in field.absent_in:
+            cursor.execute(f"DELETE FROM {TABLE} WHERE collection = %s AND part = %s", [layout.name, value])
 
 
 def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequence[Any]) -> None:
@@ -93,10 +123,11 @@ def update(transaction: Transaction, layout: Layout, project: str, pairs: Sequen
         insert(transaction, layout, project, other)
     done = {row.id for row in other}
     for old, new in pairs:
-        if new.id not in done and newest_of(field, old.keys) != newest_of(field, new.keys):
+        place = _place(layout, new.keys)
+        if new.id not in done and text_of(field, new.keys) is not None and _place(layout, old.keys) != place:
             transaction.later(
-                f"UPDATE {TABLE} SET newest = %s WHERE project = %s AND collection = %s AND record = %s",
-                (newest_of(field, new.keys), project, layout.name, new.id),
+                f"UPDATE {TABLE} SET newest = %s, part = %s WHERE project = %s AND collection = %s AND record = %s",
+                (*place, project, layout.name, new.id),
             )
 
 
@@ -110,8 +141,11 @@ def find(database: Database, layout: Layout, project: str, asked: WordSelect, ta
         lambda: _totals(database, scope),
         lambda term: _frequency(database, scope, term),
     )
-    request = _Request(database.dialect, layout, project, asked, at_most(asked.search, statistics))
-    rows = list(request.hits(lambda sql, parameters: database.read(sql, parameters), asked.most + 1))
+    by_words = narrows(asked.search)
+    few = by_words and likely(asked.search, statistics) ** 2 <= _WALKED * statistics.texts
+    request = _Request(database.dialect, layout, project, asked, few)
+    walks = by_words and not few  # otherwise the planner knows better
+    rows = list(request.hits(lambda sql, parameters: database.read(sql, parameters, walks), asked.most + 1))
     hits = [Hit(id, words, newest) for id, newest, words in rows[: asked.most]]
     return Hits(hits, len(rows) > asked.most, statistics)
 
@@ -122,21 +156,21 @@ def stored(
     project: str,
     first: RecordId,
     last: RecordId,
-) -> dict[RecordId, tuple[int, int, str]]:
-    """Form, time and folded text of the records of a stretch, for a check."""
+) -> dict[RecordId, Stored]:
+    """What the index has of the records of a stretch, for a check."""
     rows = fetch(
-        f"SELECT record, form, newest, folded FROM {TABLE}"
+        f"SELECT record, form, newest, part, folded FROM {TABLE}"
         " WHERE project = %s AND collection = %s AND record >= %s AND record <= %s",
         (project, layout.name, first, last),
     )
-    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
 
 
-def expected(layout: Layout, keys: Mapping[str, Any]) -> tuple[int, int, str] | None:
+def expected(layout: Layout, keys: Mapping[str, Any]) -> Stored | None:
     """What `stored` should give for a record with these keys."""
     field = _field(layout)
     text = text_of(field, keys)
-    return None if text is None else (tokens.VERSION, newest_of(field, keys), text.casefold())
+    return None if text is None else (tokens.VERSION, *_place(layout, keys), text.casefold())
 
 
 def orphans(fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], layout: Layout, project: str) -> int:
@@ -154,23 +188,28 @@ def remove_orphans(transaction: Transaction, layout: Layout, project: str) -> No
 
 _ROWS: Final = 200
 _CHUNK: Final = 2000
-_FEW: Final = 5000  # SQLite looks these up one by one as quickly as it walks over 100,000
-_COLUMNS: Final = ("project", "collection", "record", "newest", "length", "form", "scope", "tokens", "folded")
-_TYPES: Final = ("text", "text", "text", "bigint", "integer", "smallint", "text", "text", "text")
+# Looking up n texts that the engine found takes as long as walking over the newest until 2,000 are found, where n² is
+# this many times the number of all texts: 7,000 of 100,000.
+_WALKED: Final = 500
+_COLUMNS: Final = ("project", "collection", "record", "newest", "part", "length", "form", "scope", "tokens", "folded")
+_TYPES: Final = ("text", "text", "text", "bigint", "text", "integer", "smallint", "text", "text", "text")
+_LOOKED_AT: Final = ("number", "newest", "record", "part", "tokens", "folded")
 _UNTOLD: Final = object()
 
 
 class _Request:
     """One search as statements."""
 
-    def __init__(self, dialect: Dialect, layout: Layout, project: str, asked: WordSelect, expected: int) -> None:
-        self.dialect, self.layout, self.project, self.asked = dialect, layout, project, asked
-        self.few = expected <= _FEW
-        self._judged = {term: judged(layout, dialect, node) for term, node in asked.meanings.items()}
+    def __init__(self, dialect: Dialect, layout: Layout, project: str, asked: WordSelect, few: bool) -> None:
+        """`few`: the words lead to so few texts that each is looked up; otherwise the newest are walked over."""
+        self.dialect, self.layout, self.project, self.asked, self.few = dialect, layout, project, asked, few
+        self.joins = False
+        self._judged = {term: self._expression(node) for term, node in asked.meanings.items()}
         self.search, exact = bounded(asked.search, lambda part: self._judged[part.term] is not None)
-        conditions = [judged(layout, dialect, node) for node in asked.where]
+        conditions = [self._expression(node) for node in asked.where]
         self.conditions = [condition for condition in conditions if condition is not None]
         self.exact = exact and len(self.conditions) == len(conditions)
+        self.held = needed(self.search) if few and dialect.is_postgresql else None
 
     def hits(
         self, fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], most: int
@@ -196,43 +235,49 @@ class _Request:
 
     def _statement(self, limit: int, start: int) -> tuple[str, list[Any]]:
         found = condition(self.search, self._engine(), self._filter)
-        parts = [f"{self._of_the_project()} AND {found.text}"]
-        parameters = [self.project, self.layout.name, *found.params]
-        for one in self.conditions:
-            parts.append(f"({one.sql})")
-            parameters += one.parameters
+        source, scope = self._source()
+        parts = [scope.text, found.text, *(f"({one.sql})" for one in self.conditions)]
+        asked = [*scope.params, *found.params, *(value for one in self.conditions for value in one.parameters)]
+        own = [self.project]
         table = self.layout.table
         join = "JOIN" if self.dialect.is_postgresql else "CROSS JOIN"  # SQLite goes from the words to the records
-        joined = f" {join} {table} ON {table}.project = t.project AND {table}.id = t.record" if self._joins() else ""
+        joined = f" {join} {table} ON {table}.project = %s AND {table}.id = t.record" if self.joins else ""
         document = f", {table}.document" if not self.exact else ""
         back = f" JOIN {table} ON {table}.project = %s AND {table}.id = found.record" if not self.exact else ""
         sql = (
-            f"WITH found AS MATERIALIZED (SELECT t.number, t.newest, t.record FROM {TABLE} AS t{joined}"
+            f"WITH found AS MATERIALIZED (SELECT t.number, t.newest, t.record FROM {source.text}{joined}"
             f" WHERE {' AND '.join(parts)} ORDER BY t.newest DESC, t.record LIMIT {limit} OFFSET {start})"
             f" SELECT found.record, found.newest, whole.tokens{document}"
             f" FROM found JOIN {TABLE} AS whole ON whole.number = found.number{back}"
             " ORDER BY found.newest DESC, found.record"
         )
-        return sql, [*parameters, *([self.project] if back else [])]
+        return sql, [*source.params, *(own if joined else []), *asked, *(own if back else [])]
 
-    def _of_the_project(self) -> str:
-        """Said so that no index can be used for it where the words lead to fewer texts: PostgreSQL has no statistics
-        of them, and SQLite likes to walk over the newest texts, which is right only where many match.
+    def _source(self) -> tuple[Sql, Sql]:
+        """What is looked through, as `t`, and the condition of the project. The way is told: PostgreSQL has no
+        statistics of words, and SQLite none at all.
         """
-        aside, plus = "", ""
-        if self.dialect.is_postgresql:
-            aside = " || ''" if narrows(self.search) else ""
-        elif self.few and narrows(self.search):
-            plus = "+"
-        return f"{plus}t.project{aside} = %s AND {plus}t.collection{aside} = %s"
+        scope = (self.project, self.layout.name)
+        if self.held is not None:
+            aside = Sql("project || '' = %s AND collection || '' = %s", scope)  # no index but that of the words
+            found = rows_with(TABLE, _LOOKED_AT, self.held, aside, _scope(*scope))
+            return Sql(f"{found.text} AS t", found.params), Sql("true")
+        index = "" if self.dialect.is_postgresql else f" INDEXED BY {SLIM if self.few else NEWEST}"
+        return Sql(f"{TABLE} AS t{index}"), Sql("t.project = %s AND t.collection = %s", scope)
 
-    def _joins(self) -> bool:
-        return bool(self.conditions) or bool(self._judged)
+    def _expression(self, node: Node) -> Expression | None:
+        """The condition, where the database can judge it; without the record where the partition is all it asks for."""
+        partition = self.layout.collection.partition
+        if partition is not None and _is_of(partition, node):
+            return judged(_beside_the_text(self.layout), self.dialect, node)
+        found = judged(self.layout, self.dialect, node)
+        self.joins = self.joins or found is not None
+        return found
 
     def _engine(self) -> Fts5 | PostgreSql:
-        begin = _scope(self.project, self.layout.name)
         if self.dialect.is_postgresql:
-            return PostgreSql("t.vector", "t.tokens", "t.folded", begin=begin)
+            return PostgreSql("t.tokens", "t.folded", held=self.held)
+        begin = _scope(self.project, self.layout.name)
         return Fts5(ENGINE, "t.number", "t.folded", placeholder="%s", begin=begin)
 
     def _filter(self, term: Term) -> Sql:
@@ -255,11 +300,10 @@ def _frequency(database: Database, scope: tuple[str, str], term: Scored) -> int:
     lexeme = f"'{_scope(*scope)}{term.token}'{':*' * term.prefix}"
     part = f" {term.token}{'' if term.prefix else ' '}"
     rows = database.read(
-        f"SELECT (SELECT count(*) FROM {TABLE} WHERE project || '' = %s AND collection || '' = %s"
-        " AND vector @@ %s::tsquery)"
+        f"SELECT (SELECT count(*) FROM {TABLE} WHERE vector @@ %s::tsquery)"
         f" + (SELECT count(*) FROM {TABLE} WHERE project = %s AND collection = %s AND vector IS NULL"
         " AND strpos(tokens, %s) > 0)",
-        (*scope, lexeme, *scope, part),
+        (lexeme, *scope, part),
     )
     return int(rows[0][0])
 
@@ -270,7 +314,7 @@ def _values(layout: Layout, field: Field, project: str, row: Any, postgresql: bo
     words = tokens.index_text_of(found)
     scope = _scope(project, layout.name)
     values = (
-        project, layout.name, row.id, newest_of(field, row.keys), tokens.length(found), tokens.VERSION, scope, words,
+        project, layout.name, row.id, *_place(layout, row.keys), tokens.length(found), tokens.VERSION, scope, words,
         text.casefold(),
     )  # fmt: skip
     return (*values, vector(words, _scope(project, layout.name))) if postgresql else values
@@ -279,6 +323,26 @@ def _values(layout: Layout, field: Field, project: str, row: Any, postgresql: bo
 def _scope(project: str, collection: str) -> str:
     """Letters and digits, always as many, so that no scope with a token is another scope with another token."""
     return f"s{hashlib.sha256(f'{project} {collection}'.encode()).hexdigest()[:15]}"
+
+
+def _place(layout: Layout, keys: Mapping[str, Key]) -> tuple[int, str | None]:
+    """What the index has beside the text: its time, and where it stands."""
+    part = keys[layout.collection.partition] if layout.collection.partition else None
+    return newest_of(_field(layout), keys), part if isinstance(part, str) else None
+
+
+def _beside_the_text(layout: Layout) -> Layout:
+    """The partition as the index of words has it, so that no record is looked at."""
+    found = copy.copy(layout)
+    found.columns = {**layout.columns, layout.collection.partition or "": "t.part"}
+    return found
+
+
+def _is_of(name: str, node: Node) -> bool:
+    """Whether the condition asks for this field and no other."""
+    if isinstance(node, Condition):
+        return node.field is not None and node.field.name == name
+    return all(_is_of(name, part) for part in ([node.part] if isinstance(node, Not) else node.parts))
 
 
 def _orphaned(layout: Layout) -> str:

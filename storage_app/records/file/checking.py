@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from storage_app.records.base import Problem, Progress, Report
+from storage_app.records.answers import Problem, Progress, Report
 from storage_app.records.file import recovery, repairing, walking
 from storage_app.records.file.project import Project, Session
 from storage_app.records.file.repairing import Fault

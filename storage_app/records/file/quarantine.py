@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from storage_app import strict_json
 from storage_app.records import times
-from storage_app.records.base import Quarantined
+from storage_app.records.answers import Quarantined
 from storage_app.records.file.layer import FileLayer
 from storage_app.records.ids import RecordId
 

@@ -8,10 +8,10 @@ import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, product
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
-from storage_app.records import cursors, grams
-from storage_app.records.base import Select, Selection
+from storage_app.records import cursors, grams, written
+from storage_app.records.backend import Select, Selection
 from storage_app.records.cursors import Seek, Terms
 from storage_app.records.declarations import Ids, Key, Kind
 from storage_app.records.file.rows import Row
@@ -137,20 +137,19 @@ def _rows(connection: sqlite3.Connection, table: Table, request: Select) -> tupl
         )
         return _sought(connection, table, name, [()], (), request, exact), left
     if others and (candidates := _few_candidates(connection, table, others)) is not None:
-        exact, left = _split_on_the_way(table, request.where)
+        exact, left = _split(table, request.where, by_row=True)
         return _sought(connection, table, " NOT INDEXED", [()], (), request, [candidates, *exact]), left
-    exact, left = _split_on_the_way(table, others)
+    bounds = [node for node in others if _is_bound(node, table, request.terms)]
+    exact, left = _split(table, (node for node in others if node not in bounds), by_row=True)
     if request.scan_limit and index.name:
         # Rows that are walked over come too, without their text, so that they can be counted.
-        bounds = [one for node in others if _is_bound(node, request.terms) and (one := _sql(table, node)) is not None]
-        shown = [condition for condition in exact if condition not in bounds]
-        return _sought(connection, table, index.hint, parts, index.within, request, bounds, shown), left
-    return _sought(connection, table, index.hint, parts, index.within, request, exact), left
+        return _sought(connection, table, index.hint, parts, index.within, request, [], exact, bounds), left
+    return _sought(connection, table, index.hint, parts, index.within, request, exact, (), bounds), left
 
 
-def _is_bound(node: Node, terms: Terms) -> bool:
+def _is_bound(node: Node, table: Table, terms: Terms) -> TypeGuard[Condition]:
     """Whether a condition is on the field of the order, and so bounds the way itself."""
-    return isinstance(node, Condition) and node.name in ("id", terms[0][0])
+    return isinstance(node, Condition) and node.name == terms[0][0] and _comparison(table, node) is not None
 
 
 def _few_candidates(connection: sqlite3.Connection, table: Table, where: Where) -> Sql | None:
@@ -237,8 +236,9 @@ def _sought(
     request: Select,
     exact: list[Sql],
     shown: Sequence[Sql] = (),
+    bounds: Sequence[Condition] = (),
 ) -> Iterator[Row]:
-    """`shown` are conditions on which a row has its text or none."""
+    """`shown` are conditions on which a row has its text or none; `bounds` are on the field of the order."""
     backwards = request.seek is not None and request.seek.backwards
     terms = tuple((name, descending != backwards) for name, descending in request.terms)
     ranges = _ranges_after(table, terms, request.seek)
@@ -251,8 +251,9 @@ def _sought(
 
     def along(part: tuple[Key, ...]) -> Iterator[tuple[Any, ...]]:
         fixed = [_equal(table.columns[name], value) for name, value in zip(within, part, strict=True)]
-        for bound in ranges:
-            condition, values = _all([*fixed, *bound, *exact])
+        for depth, beyond in ranges:
+            held = [_bound(table, node, depth, terms[0][1]) if request.seek else _bound(table, node) for node in bounds]
+            condition, values = _all([*fixed, *beyond, *held, *exact])
             statement = f"SELECT {row}{columns} FROM {table.name}{hint} WHERE {condition} ORDER BY {order}{limit}"  # noqa: S608
             yield from connection.execute(statement, (*asked, *values))
 
@@ -267,18 +268,29 @@ def _nothing_left(table: Table, request: Select) -> bool:
     return all(_sql(table, node) is not None for node in request.where)
 
 
-def _ranges_after(table: Table, terms: Terms, seek: Seek | None) -> list[list[Sql]]:
-    """What lies beyond a place, in ranges that follow each other."""
+def _bound(table: Table, node: Condition, depth: int = 0, descending: bool | None = None) -> Sql:
+    """A bound on the way. Beyond a place SQLite may take it for the beginning and walk to the place from there: it is
+    said in a way that no index is used for, where the place holds the field already, or lies on the bound's own side.
+    """
+    begins = node.op in ((Op.LT, Op.LTE) if descending else (Op.GT, Op.GTE)) if descending is not None else False
+    sql = _comparison(table, node, aside=node.op in _RANGES and (depth > 0 or begins))
+    assert sql is not None
+    return sql
+
+
+def _ranges_after(table: Table, terms: Terms, seek: Seek | None) -> list[tuple[int, list[Sql]]]:
+    """What lies beyond a place, in ranges that follow each other; with each, how many of the place's keys it shares."""
     if seek is None:
-        return [[]]
-    ranges: list[list[Sql]] = []
+        return [(0, [])]
+    ranges: list[tuple[int, list[Sql]]] = []
     for depth in reversed(range(len(terms))):
         equal = [
             _equal(table.column(name), key) for (name, _), key in zip(terms[:depth], seek.keys[:depth], strict=True)
         ]
         name, descending = terms[depth]
         inclusive = seek.inclusive and depth == len(terms) - 1
-        ranges += [[*equal, bound] for bound in _beyond(table.column(name), seek.keys[depth], descending, inclusive)]
+        beyond = _beyond(table.column(name), seek.keys[depth], descending, inclusive)
+        ranges += [(depth, [*equal, bound]) for bound in beyond]
     return ranges
 
 
@@ -357,28 +369,36 @@ def _without(where: Where, node: Node) -> Where:
     return tuple(other for other in where if other is not node)
 
 
-def _split(table: Table, where: Iterable[Node]) -> tuple[list[Sql], Where]:
-    """What the index expresses exactly, and the rest."""
-    exact, left = [], []
+def _split(table: Table, where: Iterable[Node], by_row: bool = False) -> tuple[list[Sql], Where]:
+    """What the index can say, and the conditions of which that is not the whole. `by_row`: of rows that come along some
+    way, each looks up its own elements; the list of all rows with an element may be as long as the table.
+    """
+    said, left = [], []
     for node in where:
-        condition = _sql(table, node)
+        condition = _sql(table, node, by_row)
         if condition is None:
             left.append(node)
-        else:
-            exact.append(condition)
-    return exact, tuple(left)
+            condition = _in_the_text(node)
+        if condition is not None:
+            said.append(condition)
+    return said, tuple(left)
 
 
-def _split_on_the_way(table: Table, where: Iterable[Node]) -> tuple[list[Sql], Where]:
-    """As `_split`, for rows that come along some way: each looks up its own elements. The list of all rows with an
-    element may be as long as the table.
-    """
-    where = tuple(where)
-    tagged = [node for node in where if isinstance(node, Condition) and _is_tag(node) and node.op is Op.CONTAINS]
-    tagged = [node for node in tagged if _bindable(node.value)]
-    exact, left = _split(table, (node for node in where if node not in tagged))
-    inner = f"SELECT 1 FROM {table.tags} WHERE field = ? AND element = ? AND row = {table.name}.rowid"  # noqa: S608
-    return [*exact, *((f"EXISTS ({inner})", (node.name, node.value)) for node in tagged)], left
+def _in_the_text(node: Node) -> Sql | None:
+    """What stands in the text of every document that meets the condition, and in some others."""
+    if isinstance(node, Not):
+        return None
+    if not isinstance(node, Condition):
+        found = [_in_the_text(part) for part in node.parts]
+        known = [part for part in found if part is not None]
+        if not known or (isinstance(node, AnyOf) and len(known) < len(found)):
+            return None
+        joined = (" OR " if isinstance(node, AnyOf) else " AND ").join(sql for sql, _ in known)
+        return f"({joined})", tuple(chain.from_iterable(values for _, values in known))
+    texts = written.wanted(node)
+    if not texts or not all(map(_bindable, texts)):
+        return None
+    return f"({' OR '.join(['instr(text, ?) > 0'] * len(texts))})", texts
 
 
 def _all(conditions: list[Sql]) -> Sql:
@@ -392,14 +412,14 @@ def sql_of(table: Table, node: Node) -> Sql | None:
     return _sql(table, node)
 
 
-def _sql(table: Table, node: Node) -> Sql | None:
+def _sql(table: Table, node: Node, by_row: bool = False) -> Sql | None:
     """The condition in SQL where that means exactly the same, and is never null."""
     if isinstance(node, Condition):
-        return _comparison(table, node)
+        return _comparison(table, node, by_row)
     if isinstance(node, Not):
-        part = _sql(table, node.part)
+        part = _sql(table, node.part, by_row)
         return part and (f"NOT ({part[0]})", part[1])
-    parts = [_sql(table, part) for part in node.parts]
+    parts = [_sql(table, part, by_row) for part in node.parts]
     known = [part for part in parts if part is not None]
     if len(known) != len(parts):
         return None
@@ -409,13 +429,19 @@ def _sql(table: Table, node: Node) -> Sql | None:
     return f"({joined})", tuple(chain.from_iterable(values for _, values in known))
 
 
-def _comparison(table: Table, condition: Condition) -> Sql | None:
+def _comparison(table: Table, condition: Condition, by_row: bool = False, aside: bool = False) -> Sql | None:
+    """`aside`: said so that SQLite uses no index for it."""
     column = _column(table, condition)
+    if aside and column is not None:
+        column = f"+{column}"
     op, value = condition.op, condition.value
     if condition.field is not None and condition.field.name in table.texts:
         return _in_text(table.texts[condition.field.name], condition)
     if _is_tag(condition) and op is Op.CONTAINS and _bindable(value):
         inner = f"SELECT row FROM {table.tags} WHERE field = ? AND element = ?"  # noqa: S608
+        if by_row:
+            # The sign takes the number's type away: for that SQLite would turn each row's into one, past the index.
+            return f"EXISTS ({inner} AND row = +{table.name}.rowid)", (condition.name, value)
         return f"{table.name}.rowid IN ({inner})", (condition.name, value)
     if column is None or not all(map(_bindable, value if isinstance(value, tuple) else (value,))):
         return None

@@ -109,7 +109,7 @@ class Table:
         collection = self.collection
         fields = [[field.name, field.kind, field.unique] for field in collection.fields]
         if collection.words:
-            fields.append([collection.words.newest, tokens.VERSION])
+            fields.append([collection.words.newest, collection.words.absent_in, tokens.VERSION])
         orders = [[order.by, order.within] for order in collection.orders]
         return json.dumps([FORMAT, collection.ids, fields, collection.partition, orders, collection.counters])
 

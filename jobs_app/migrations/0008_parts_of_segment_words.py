@@ -1,0 +1,23 @@
+from django.apps.registry import Apps
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from jobs_app.stores.segments import SEGMENTS
+from storage_app.records.database import words
+from storage_app.records.database.layout import Layout
+
+
+def enter_parts(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
+    """Each text is marked with its tier, and those in the trash are found no more."""
+    words.enter_parts(editor, Layout(SEGMENTS))
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("jobs_app", "0007_segments"),
+        ("storage_app", "0005_parts_of_words"),
+    ]
+
+    operations = [
+        migrations.RunPython(enter_parts, migrations.RunPython.noop),
+    ]
