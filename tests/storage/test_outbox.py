@@ -427,6 +427,19 @@ def test_what_no_single_change_is_to_blame_for_waits(trouble: Trouble, troubled:
     assert troubled.files() == {"a": b"1", "b": b"2"}
 
 
+def test_what_was_never_sent_can_be_thrown_away(settings: Settings) -> None:
+    """The look before the sending found nobody there."""
+    keys = {"access_key": "a", "secret_key": "b"}
+    away = {"provider": "object", "bucket": "bucket", "endpoint": "http://127.0.0.1:9", "timeout": 0.3, **keys}
+    settings.FILE_STORAGES = {ALIAS: away}
+    put("a", b"1")
+    flush()
+    queue = flushing.queue(ALIAS, PROJECT)
+    assert (queue.waiting, queue.sending, queue.reason["code"]) == (1, 0, "network_error")
+    pending.discard(PendingChange.objects.get())
+    file_storages.close()
+
+
 def test_a_write_that_wins_between_look_and_write_is_written_over(trouble: Trouble, troubled: Place) -> None:
     """Nothing was demanded of what is there, so the last word stays the last word."""
     conflict = StorageError(StorageErrorCode.CONFLICT, "Changed.", f"{PROJECT}/a", {"expected": "x", "actual": "y"})
