@@ -193,6 +193,7 @@ CALLS = [
     Call("get /projects/{p}/segments", f"{SEGMENTS}?limit=1&type=note&tier=active", 200),
     Call("get /projects/{p}/segments/load", f"{SEGMENTS}/load?token_budget=100", 200),
     Call("get /projects/{p}/segments/search", f"{SEGMENTS}/search?q=one&facets=true", 200),
+    Call("get /projects/{p}/segments/suggestions", f"{SEGMENTS}/suggestions?q=type:n", 200),
     Call("get /projects/{p}/segments/stats", f"{SEGMENTS}/stats", 200),
     Call("post /projects/{p}/segments/stash", f"{SEGMENTS}/stash", 200, {"token_budget": 1, "preview": True}),
     Call("post /projects/{p}/segments/unstash", f"{SEGMENTS}/unstash", 200, {"ids": ["STORED"]}),
