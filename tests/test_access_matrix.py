@@ -200,6 +200,7 @@ ROUTES = [
     Route("POST", f"{SEGMENTS}/batch", WRITE, {"segments": [{"text": "x"}]}),
     Route("GET", f"{SEGMENTS}/load", READ),
     Route("GET", f"{SEGMENTS}/search", READ),
+    Route("GET", f"{SEGMENTS}/suggestions", READ),
     Route("GET", f"{SEGMENTS}/stats", READ),
     Route("POST", f"{SEGMENTS}/stash", WRITE, {"token_budget": 0}),
     Route("POST", f"{SEGMENTS}/unstash", WRITE, {"ids": ["x"]}),

@@ -84,6 +84,7 @@ def matches(found: Matches, project: str) -> HttpResponse:
             "matched": found.matched,
             "capped": found.capped,
             "facets": facets,
+            "partial_facets": list(found.partial_facets),
         }
     )
 

@@ -239,6 +239,7 @@ class MatchPage(Schema):
             "matched": 1,
             "capped": False,
             "facets": {"type": [{"value": "decision", "count": 1}]},
+            "partial_facets": [],
         }
     )
     items: list[MatchOut]
@@ -246,6 +247,7 @@ class MatchPage(Schema):
     matched: int
     capped: bool
     facets: dict[str, list[FacetOut]] = Field(description="The most common values, where asked for; else empty.")
+    partial_facets: list[str] = Field(description="Facets that count the newest 2,000 alone, since more match.")
 
 
 class TierOut(Schema):

@@ -10,6 +10,7 @@ from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.creation import answered, tagged
 from jobs_app.api.job_answers import answer, as_bytes
 from jobs_app.api.job_schemas import NO_REASON, ReasonIn
+from jobs_app.api.operation_schemas import Suggestions
 from jobs_app.api.parameters import PLAIN, Cursor, IdempotencyKey, Limit, problems, streamed
 from jobs_app.api.projects import Slug
 from jobs_app.api.schemas import Moment
@@ -51,6 +52,7 @@ from jobs_app.services.idempotency import Answer
 from jobs_app.services.segment_files import FileForm
 from jobs_app.services.segments import SegmentFilter
 from storage_app import strict_json
+from storage_app.search.grammar import LONGEST
 
 router = Router(tags=["Segments"])
 SEGMENTS = "/projects/{p}/segments"
@@ -162,6 +164,21 @@ def search_segments(
     )
     found = segment_search.search(request.auth, p, q, wanted, cursor, limit, facets=facets)
     return segment_answers.matches(found, p)
+
+
+@router.get(f"{SEGMENTS}/suggestions", response=Suggestions, summary="Suggest how a search goes on")
+def suggest(
+    request: ApiRequest,
+    p: Slug,
+    q: Annotated[str, Query(max_length=LONGEST, description="The query as far as it is typed.")] = "",
+    position: Annotated[
+        int | None, Query(ge=0, le=LONGEST, description="Of the cursor; default: the end."), PLAIN
+    ] = None,
+) -> HttpResponse:
+    """Fields, and values that segments of this project have; at most 12."""
+    found = segment_search.suggestions(request.auth, p, q, len(q) if position is None else position)
+    items = [{"insert": option.insert, "label": option.label, "detail": option.detail} for option in found.options]
+    return answer({"start": found.start, "end": found.end, "items": items})
 
 
 @router.get(f"{SEGMENTS}/stats", response=TierList, summary="How much is there?")

@@ -17,7 +17,8 @@ LONGEST_PATH_BYTES: Final = 512  # what an index takes
 MOST_TOKENS: Final = 2**31 - 1
 # What stands at these places of an address is something else.
 RESERVED_IDS: Final = frozenset(
-    {"batch", "load", "search", "stash", "unstash", "export", "import", "trash", "stats", "budget", "new", ".", ".."}
+    {"batch", "load", "search", "suggestions", "stash", "unstash", "export", "import", "trash", "stats", "budget"}
+    | {"act", "new", ".", ".."}
 )
 
 

@@ -2,14 +2,12 @@ from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from jobs_app.stores.segments import SEGMENTS
 from storage_app.records.database import words
-from storage_app.records.database.layout import Layout
 
 
 def enter_parts(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
     """Each text is marked with its tier, and those in the trash are found no more."""
-    words.enter_parts(editor, Layout(SEGMENTS))
+    words.enter_parts(editor, "segments", "records_segments", "key_tier", ["trashed"])
 
 
 class Migration(migrations.Migration):

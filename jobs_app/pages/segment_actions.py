@@ -20,7 +20,7 @@ from jobs_app.templatetags import wording
 from storage_app import strict_json
 
 MOST_AT_ONCE: Final = 500
-MOST_UNDONE_AT_ONCE: Final = 200  # their ids stand in the address of the undo
+MOST_IN_AN_ADDRESS: Final = 200  # ids; where they are more, the undo has a name
 
 
 @require_POST
@@ -41,13 +41,18 @@ def stash_to_budget(request: PageRequest, slug: str) -> HttpResponse:
         raise InvalidError.at("budget", "must be a whole number")
     done = segment_stashing.stash_to_budget(actor_of(request), slug, int(given), f"down to {given} tokens")
     _tell_stashed(request, slug, [one.id for one in done.segments])
+    if done.more:
+        messages.info(request, "There are more to stash than can go at once. Stash again.")
     return redirect(_back(request, reverse("segments", args=[slug])))
 
 
 @require_POST
 def unstash(request: PageRequest, slug: str) -> HttpResponse:
-    """The undo of a stashing: the ids are in its address."""
-    back = segment_stashing.unstash_ids(actor_of(request), slug, _ids(request), "undone")
+    """The undo of a stashing: its ids, or the name of a large one, are in its address."""
+    if stashing := request.GET.get("stashing", ""):
+        back = segment_stashing.undo(actor_of(request), slug, stashing)
+    else:
+        back = segment_stashing.unstash_ids(actor_of(request), slug, _ids(request), "undone")
     messages.success(request, f"{_count(len(back))} active again.")
     return redirect("segments", slug)
 
@@ -124,7 +129,7 @@ def _delete(request: PageRequest, actor: Actor, slug: str, ids: list[str]) -> No
         except NotFoundError as error:
             messages.error(request, error.detail)
     undo = f"{reverse('segments-restore', args=[slug])}?{urlencode({'id': gone}, doseq=True)}"
-    can_undo = 0 < len(gone) <= MOST_UNDONE_AT_ONCE
+    can_undo = 0 < len(gone) <= MOST_IN_AN_ADDRESS
     messages.success(request, f"{_count(len(gone))} moved to the trash.", extra_tags=undo if can_undo else "")
 
 
@@ -137,9 +142,10 @@ ACTIONS: Final[dict[str, Callable[[PageRequest, Actor, str, list[str]], None]]] 
 
 
 def _tell_stashed(request: PageRequest, slug: str, ids: list[str]) -> None:
-    undo = f"{reverse('segments-unstash', args=[slug])}?{urlencode({'id': ids}, doseq=True)}"
-    can_undo = 0 < len(ids) <= MOST_UNDONE_AT_ONCE
-    messages.success(request, f"{_count(len(ids))} stashed.", extra_tags=undo if can_undo else "")
+    few = len(ids) <= MOST_IN_AN_ADDRESS
+    told = {"id": ids} if few else {"stashing": segment_stashing.remember(actor_of(request), slug, ids)}
+    undo = f"{reverse('segments-unstash', args=[slug])}?{urlencode(told, doseq=True)}" if ids else ""
+    messages.success(request, f"{_count(len(ids))} stashed.", extra_tags=undo)
 
 
 def _each(request: PageRequest, slug: str, do: Callable[[Actor, str, str], Any], done: str) -> None:

@@ -1,5 +1,6 @@
 """Segments: found by search first, one looked at with its past, and what was deleted."""
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,23 +10,24 @@ from typing import Any, Final
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
-from jobs_app.domain.access import Scope
-from jobs_app.domain.segment import Segment, Tier
+from jobs_app.domain.access import Actor, Scope
+from jobs_app.domain.segment import Segment, Source, Tier
 from jobs_app.domain.token_budget import Fitting
-from jobs_app.errors import InvalidQueryError
-from jobs_app.pages import segment_marks
+from jobs_app.errors import InvalidQueryError, NotFoundError
+from jobs_app.pages import document_places, segment_marks
 from jobs_app.pages.first_steps import first_segment_command
 from jobs_app.pages.links import link_with, link_without
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.pages.segment_marks import Piece
-from jobs_app.services import access, file_digests, segment_search, segment_stashing, segments
+from jobs_app.services import access, documents, file_digests, segment_search, segment_stashing, segments
 from jobs_app.services.segment_search import Matches
 from jobs_app.services.segments import SegmentFilter
 from jobs_app.stores.segments import TRASHED
 from jobs_app.templatetags import wording
+from storage_app.search.grammar import LONGEST
 from storage_app.search.nodes import without, written
 
 PAGE: Final = 50
@@ -60,7 +62,7 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
         "project": project,
         "rows": [_row(match) for match in found.items] if found else [],
         "fault": fault,
-        "filters": _bar(request, text, tier, found),
+        "filters": _bar(request, slug, text, tier, found),
         "facets": _facets(request, text, found),
         "tiers": [
             {"tier": name.value, "url": _tier_url(request, name), **_figures(one)} for name, one in tiers.items()
@@ -94,6 +96,7 @@ def show(request: PageRequest, slug: str, segment_id: str) -> HttpResponse:
         "segment": segment,
         "title": segment.title or segment.id,
         "stale": file_digests.is_stale(slug, segment.source),
+        "origin": _origin(actor, slug, segment.source),
         "metadata": json.dumps(segment.metadata, ensure_ascii=False, indent=2),
         "steps": steps,
         "older_url": link_with(request, before=str(following)) if following else "",
@@ -124,6 +127,22 @@ def trash(request: PageRequest, slug: str) -> HttpResponse:
     return render(request, "segments/trash.html", context)
 
 
+def _origin(actor: Actor, slug: str, source: Source) -> dict[str, str]:
+    """The addresses of what the segment came from. Whoever stored it may have told names that have none."""
+    found: dict[str, str] = {}
+    with contextlib.suppress(NoReverseMatch):
+        found["job"] = reverse("jobs-show", args=[slug, source.job_id or ""])
+    with contextlib.suppress(NoReverseMatch):
+        found["run"] = reverse("runs-show", args=[slug, source.run_id or ""])
+    with contextlib.suppress(NoReverseMatch, NotFoundError):
+        run_id = documents.run_of(actor, slug, source.document_id or "")
+        found["document"] = reverse("runs-document", args=[slug, run_id, source.document_id])
+    with contextlib.suppress(NoReverseMatch):
+        storage = source.storage or file_digests.DEFAULT
+        found["file"] = document_places.file_url(slug, storage, source.path) if source.path else ""
+    return found
+
+
 def _tier(name: str) -> Tier | None:
     return Tier(name) if name in {tier.value for tier in Tier} else None
 
@@ -146,7 +165,7 @@ def _row(match: segment_search.Match) -> Row:
     return Row(one, name, pieces, tells_all)
 
 
-def _bar(request: PageRequest, text: str, tier: Tier | None, found: Matches | None) -> dict[str, Any]:
+def _bar(request: PageRequest, slug: str, text: str, tier: Tier | None, found: Matches | None) -> dict[str, Any]:
     chips = []
     if tier is not None:
         chips.append({"name": "tier", "value": tier.value, "remove_url": link_without(request, "tier", "cursor")})
@@ -166,6 +185,8 @@ def _bar(request: PageRequest, text: str, tier: Tier | None, found: Matches | No
         ],
     }
     return {
+        "suggest_url": f"/api/v1/projects/{slug}/segments/suggestions",
+        "longest": LONGEST,
         "action": request.path,
         "query": text,
         "placeholder": 'Words, "a phrase", pre*, tag:x, file:src/*',
@@ -188,6 +209,7 @@ def _facets(request: PageRequest, text: str, found: Matches | None) -> list[dict
         {
             "label": FACET_WORDS[name],
             "values": [FacetLink(one.value, one.count, link(name, one.value)) for one in values],
+            "partial": name in found.partial_facets,
         }
         for name, values in found.facets.items()
         if values

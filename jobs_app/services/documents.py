@@ -137,6 +137,12 @@ def get(actor: Actor, slug: str, run_id: str, id: str) -> DocumentView:
     return _seen(ours, [document])[0]
 
 
+def run_of(actor: Actor, slug: str, id: str) -> str:
+    """The run that a document is attached to, for those who know but its id."""
+    _, ours = runs_of(actor, slug, Scope.READ)
+    return ours.documents.get(id).run_id
+
+
 def get_many(actor: Actor, slug: str, run_id: str, ids: Sequence[str]) -> list[DocumentView]:
     """Those of the run that are there, in this order. Whoever may attach is told what was attached."""
     project = access.project_for_one_of(actor, slug, (Scope.READ, Scope.WRITE))

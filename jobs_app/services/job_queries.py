@@ -5,7 +5,6 @@
 Pages, API, bulk operations, saved views and export all read it here.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +13,7 @@ from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job import Job
 from jobs_app.errors import InvalidQueryError
 from jobs_app.services.project_jobs import jobs_of, now
+from jobs_app.services.suggested_values import RECENT, beginning, paths_of, values_at
 from jobs_app.stores import job_fields
 from jobs_app.stores.job_records import NOT_TRASHED, JobRecords
 from jobs_app.stores.jobs import JOBS
@@ -25,9 +25,6 @@ from storage_app.search.completion import MOST, Completion
 from storage_app.search.errors import QueryError
 from storage_app.search.grammar import LONGEST as LONGEST
 from storage_app.search.nodes import Query
-
-RECENT: Final = 200  # jobs that tags, options and the like are suggested from
-_DEEPEST: Final = 4
 
 
 def read(text: str) -> Query:
@@ -65,17 +62,17 @@ class _KnownValues:
 
     def __call__(self, name: str, typed: str) -> Iterable[str]:
         if name == "type":
-            return _beginning(self._content_types(), typed)
+            return beginning(self._content_types(), typed)
         if name == "worker":
             page = record_store().query(self._slug, WORKERS.name, {"id__startswith": typed}, limit=MOST)
             return [str(record.id) for record in page.records]
         head, dot, path = name.partition(".")
         if head in _BELOW:
             trees = [_BELOW[head](job) for job in self._recent()]
-            found = _values_at(trees, path) if dot else _paths_of(trees)
-            return _beginning(found, typed)
+            found = values_at(trees, path) if dot else paths_of(trees)
+            return beginning(found, typed)
         if name in _OF_JOBS:
-            return _beginning((value for job in self._recent() for value in _OF_JOBS[name](job)), typed)
+            return beginning((value for job in self._recent() for value in _OF_JOBS[name](job)), typed)
         return []
 
     def _content_types(self) -> Iterator[str]:
@@ -96,37 +93,6 @@ _OF_JOBS: Final[dict[str, Any]] = {
     "cause": lambda job: [job.cause.fingerprint] if job.cause else [],
 }
 _BELOW: Final[dict[str, Any]] = {"options": lambda job: job.task_options, "result": lambda job: job.result_data}
-
-
-def _beginning(values: Iterable[str], typed: str) -> list[str]:
-    """The most frequent first."""
-    counts = Counter(value for value in values if value.lower().startswith(typed.lower()))
-    return sorted(counts, key=lambda value: (-counts[value], value))[:MOST]
-
-
-def _paths_of(trees: Iterable[Any]) -> Iterator[str]:
-    for tree in trees:
-        yield from _paths(tree, "", 0)
-
-
-def _paths(tree: Any, above: str, depth: int) -> Iterator[str]:
-    if not isinstance(tree, dict) or depth >= _DEEPEST:
-        return
-    for name, value in tree.items():
-        if not name or any(sign in name for sign in ' .:"(),|') or not name.isprintable():
-            continue  # no query can name it
-        yield above + name
-        yield from _paths(value, f"{above}{name}.", depth + 1)
-
-
-def _values_at(trees: Iterable[Any], path: str) -> Iterator[str]:
-    for tree in trees:
-        for name in path.split("."):
-            tree = tree.get(name) if isinstance(tree, dict) else None
-        if isinstance(tree, bool):
-            yield "true" if tree else "false"
-        elif isinstance(tree, str | int | float) and len(str(tree)) <= 100:
-            yield str(tree)
 
 
 def _refusal(text: str, error: QueryError) -> InvalidQueryError:

@@ -8,7 +8,7 @@ import base64
 import binascii
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -19,6 +19,7 @@ from jobs_app.domain.segment import Segment, Tier
 from jobs_app.errors import InvalidError
 from jobs_app.services.project_segments import segments_of
 from jobs_app.services.segments import SegmentFilter, conditions
+from jobs_app.services.suggested_values import RECENT, beginning, paths_of, values_at
 from jobs_app.stores import segment_fields
 from jobs_app.stores.segment_records import Asked, SegmentRecords, read_query, translated
 from storage_app import strict_json
@@ -56,7 +57,9 @@ class FacetValue:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """`matched` counts what was found; `capped`: there are more, older ones. `facets` are of what was found."""
+    """`matched` counts what was found; `capped`: there are more, older ones. `facets` are of what was found; those of
+    `partial_facets` of the newest of that alone.
+    """
 
     items: list[Match]
     next_cursor: str | None
@@ -64,6 +67,7 @@ class Matches:
     capped: bool
     query: Query
     facets: dict[str, list[FacetValue]]
+    partial_facets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +127,18 @@ def search_in(
     last = _Place(numbers, chosen[-1].score, touched[chosen[-1].id], chosen[-1].id) if more and chosen else None
     next_cursor = _sealed(slug, last, terms) if last else None
     counted = _facets(records, hits.hits) if facets else {}
-    return Matches(items, next_cursor, len(hits.hits), hits.capped, asked.query, counted)
+    partial = FACETS if facets and hits.capped else ()
+    return Matches(items, next_cursor, len(hits.hits), hits.capped, asked.query, counted, partial)
 
 
 def suggestions(actor: Actor, slug: str, text: str, position: int) -> Completion:
-    """What the word at the position can become; values from counters, so whatever the number of segments."""
+    """What the word at the position can become: fields, and values that segments of this project have.
+
+    Types, tasks and files come from their indexes; tags and what is in metadata from the newest segments: whoever types
+    waits for a bounded look, whatever the number of segments.
+    """
     _, records = segments_of(actor, slug, Scope.READ)
-
-    def values(name: str, typed: str) -> list[str]:
-        field = _FACET_FIELDS.get(name)
-        if field is None:
-            return []
-        counts = records.count_by([field])
-        return [value for (value,) in sorted(counts, key=lambda key: -counts[key]) if value and value.startswith(typed)]
-
-    return complete(text[:LONGEST], position, segment_fields.FIELDS, values)
+    return complete(text[:LONGEST], position, segment_fields.FIELDS, _KnownValues(records))
 
 
 def statistics(actor: Actor, slug: str) -> dict[Tier, TierStatistics]:
@@ -153,6 +154,34 @@ def statistics(actor: Actor, slug: str) -> dict[Tier, TierStatistics]:
         )
         for tier in Tier
     }
+
+
+class _KnownValues:
+    def __init__(self, records: SegmentRecords) -> None:
+        self._records = records
+
+    def __call__(self, name: str, typed: str) -> Iterable[str]:
+        if name in _FACET_FIELDS:
+            return self._indexed(_FACET_FIELDS[name], typed)
+        head, dot, path = name.partition(".")
+        if head == "meta":
+            trees = [one.metadata for one in self._recent()]
+            return beginning(values_at(trees, path) if dot else paths_of(trees), typed)
+        if name == "tag":
+            return beginning((tag for one in self._recent() for tag in one.tags), typed)
+        return []
+
+    def _indexed(self, field: str, typed: str) -> Iterator[str]:
+        """One seek for each value, however many segments have it."""
+        where = [*conditions(SegmentFilter()), query.parse(f"{field}__startswith", typed)]
+        after: list[Node] = []
+        while found := self._records.find([*where, *after], field, 1).segments:
+            value = getattr(found[0], field)
+            yield value
+            after = [query.parse(f"{field}__gt", value)]
+
+    def _recent(self) -> list[Segment]:
+        return self._records.find(conditions(SegmentFilter()), "-touched_at", RECENT).segments
 
 
 def query_conditions(asked: Asked, now: datetime) -> list[Node] | None:
@@ -190,13 +219,17 @@ def _listed(
 ) -> Matches:
     page = records.find(where, "-touched_at", limit, cursor)
     items = [_match(one, 0.0, asked) for one in page.segments]
+    matched = records.count(where)
     counted: dict[str, list[FacetValue]] = {}
+    partial: tuple[str, ...] = ()
     if facets:
+        partial = FACETS if matched > MOST_HITS else ()
         newest = list(islice(records.walk(where, "-touched_at"), MOST_HITS))
         counted = _counted(newest)
         if len(where) == 1:  # nothing but the tiers, which counters know
             counted.update(_from_counters(records, where))
-    return Matches(items, page.next_cursor, records.count(where), False, asked.query, counted)
+            partial = tuple(name for name in partial if name not in _FACET_FIELDS)
+    return Matches(items, page.next_cursor, matched, False, asked.query, counted, partial)
 
 
 def _match(segment: Segment, score: float, asked: Asked) -> Match:

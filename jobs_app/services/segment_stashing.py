@@ -16,6 +16,8 @@ from jobs_app.services.project_segments import segments_of
 from jobs_app.services.segment_search import query_conditions
 from jobs_app.services.segments import SegmentFilter, checked_reason, conditions
 from jobs_app.stores.segment_records import SegmentRecords, read_query
+from jobs_app.stores.stashings import StashingRecords
+from storage_app.records.configured import record_store
 
 BATCH: Final = 200
 MOST_AT_ONCE: Final = 10_000
@@ -75,6 +77,17 @@ def unstash_ids(actor: Actor, slug: str, ids: Sequence[str], reason: str = "") -
         )
     audit.record(actor, "segment.unstash", project=project, detail={"segments": len(back), "reason": why})
     return back
+
+
+def remember(actor: Actor, slug: str, ids: Sequence[str]) -> str:
+    """The name by which all of these come back at once; good for one undo, and for a day."""
+    project, _ = segments_of(actor, slug, Scope.WRITE)
+    return StashingRecords(record_store(), project.slug).keep(ids)
+
+
+def undo(actor: Actor, slug: str, stashing_id: str) -> list[Segment]:
+    project, _ = segments_of(actor, slug, Scope.WRITE)
+    return unstash_ids(actor, slug, StashingRecords(record_store(), project.slug).take(stashing_id), "undone")
 
 
 def _matching(records: SegmentRecords, wanted: SegmentFilter, text: str) -> list[Segment]:

@@ -17,6 +17,7 @@ from jobs_app.domain.segment import Segment, SegmentStep, Tier
 from jobs_app.errors import NotFoundError
 from jobs_app.stores.segment_records import TIERS, SegmentRecords
 from jobs_app.stores.segments import TRASHED
+from jobs_app.stores.stashings import StashingRecords
 from storage_app.records import errors as store_errors
 from storage_app.records.configured import record_store
 from storage_app.records.times import to_text
@@ -71,6 +72,18 @@ def _empty_trash(records: SegmentRecords, deadline: Deadline) -> int:
     return removed
 
 
+def _forget_stashings(records: SegmentRecords, deadline: Deadline) -> int:
+    """What nobody has undone within a day."""
+    stashings, before = StashingRecords(*records.place), records.now() - timedelta(days=1)
+    removed, cursor = 0, None
+    while not deadline.passed:
+        gone, cursor = stashings.remove_before(before, cursor)
+        removed += gone
+        if cursor is None:
+            break
+    return removed
+
+
 def _report_duplicates(records: SegmentRecords, deadline: Deadline) -> int:
     """Those whose twin is still there; one whose twin went takes its place."""
     found = 0
@@ -112,5 +125,6 @@ STEPS: Final[dict[str, Callable[[SegmentRecords, Deadline], int]]] = {
     "stashed": _stash_idle,
     "expired": _take_out_expired,
     "erased": _empty_trash,
+    "undos": _forget_stashings,
     "duplicates": _report_duplicates,
 }

@@ -13,6 +13,7 @@ from jobs_app.stores.operations import OPERATIONS
 from jobs_app.stores.runs import RUNS
 from jobs_app.stores.saved_views import SAVED_VIEWS
 from jobs_app.stores.segments import SEGMENTS
+from jobs_app.stores.stashings import STASHINGS
 from jobs_app.stores.workers import WORKERS
 from storage_app.records.declarations import Collection
 
@@ -20,5 +21,5 @@ COLLECTIONS: Final[tuple[Collection, ...]] = (
     *(JOBS, WORKERS, CONTROLS, DEPARTURES),
     *(FACTS, SHEETS, FAILURE_GROUPS, OPERATIONS, SAVED_VIEWS),
     *(RUNS, DOCUMENTS, ARTIFACTS, CONTENTS),
-    SEGMENTS,
+    *(SEGMENTS, STASHINGS),
 )

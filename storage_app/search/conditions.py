@@ -5,6 +5,7 @@ somewhere in it, whatever the case, so a phrase finds its words in any order, al
 alternative. What negation makes of a missing value is the store's rule: `-worker:w1` holds for a job without worker.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -185,7 +186,8 @@ def _meanings(field: Field, value: Value) -> list[str | int | float | bool | Non
         if value.text in _JSON_WORDS:
             found.append(_JSON_WORDS[value.text])
         elif values.is_number(value.text):
-            found.append(values.number(value.text))
+            with contextlib.suppress(values.UnreadableError):  # no number of a document is as large, but a text may be
+                found.append(values.number(value.text))
     return found
 
 

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from jobs_app.domain.access import COMMAND, Scope
 from jobs_app.models import Project
-from jobs_app.services import file_digests
+from jobs_app.services import files
+from storage_app.hashes import git_hash, sha256_hash
 from tests.api.client import Api
 from tests.factories import make_token
 
@@ -104,13 +106,30 @@ def test_a_query_that_cannot_be_read_says_where(api: Api) -> None:
     assert (answer.json()["code"], answer.json()["position"]) == ("invalid_query", 6)
 
 
-def test_a_changed_file_makes_its_segment_stale(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = {"path": "a.py", "digest": "sha256:0"}
-    id = api.post("/projects/alpha/segments", {"text": "x", "source": source}).json()["segment_id"]
-    path = f"/projects/alpha/segments/{id}"
-    assert api.get(path).json()["stale"] is None
-    monkeypatch.setattr(file_digests, "LOOKUPS", [lambda slug, storage, path, digest: digest != "sha256:1"])
-    assert api.get(path).json()["stale"] is True
+def test_a_token_that_only_writes_saves_by_message_and_reads_nothing(project: Project) -> None:
+    api = Api(make_token(project, Scope.WRITE))
+    path = "/projects/alpha/agent/messages"
+    saved = api.post(path, {"action": "storage_save", "payload": {"task": {"a": 1}}})
+    assert (saved.status_code, saved.json()["status"]) == (200, "success")
+    assert api.post(path, {"action": "storage_list", "payload": {}}).status_code == 403
+
+
+@pytest.mark.parametrize("digest", [sha256_hash(b"as it was"), git_hash(b"as it was")])
+def test_a_changed_file_makes_its_segment_stale(api: Api, project: Project, digest: str) -> None:
+    def stale(**source: str) -> Any:
+        told = {"path": "a.py", "digest": digest, **source}
+        id = api.post("/projects/alpha/segments", {"text": f"of {told}", "source": told}).json()["segment_id"]
+        return api.get(f"/projects/alpha/segments/{id}").json()["stale"]
+
+    files.write(COMMAND, project.slug, "default", "a.py", b"as it was")
+    assert stale() is False
+    assert stale(storage="default") is False
+    assert stale(path="gone.py") is True
+    assert stale(path="../outside") is None
+    assert stale(storage="nowhere") is None
+    assert stale(digest="no digest") is None
+    files.write(COMMAND, project.slug, "default", "a.py", b"as it is")
+    assert stale() is True
 
 
 @pytest.mark.parametrize(

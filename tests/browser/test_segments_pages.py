@@ -98,7 +98,12 @@ def test_one_is_found_by_its_path_and_pinned_the_rest_stashed_and_undone(real: V
         make_segment(project, f"note {number}: see src/other/file_{number}.py", tokens=100)
     wanted = make_segment(project, "The total is rounded in src/billing/roundTotal.py, line 42", type="code", tokens=50)
     page = real("/p/alpha/segments/").page
-    page.get_by_role("searchbox", name="Search").fill("src/billing/roundTotal.py")
+    search = page.get_by_role("combobox", name="Search")
+    search.fill("type:co")
+    page.get_by_role("option", name="code").click()
+    expect(page.locator("#segments tbody tr")).to_have_count(1)
+    search.fill("src/billing/roundTotal.py")
+    expect(page.locator("#segments mark").first).to_be_visible()
     expect(page.locator("#segments tbody tr")).to_have_count(1)
     expect(page.locator("#segments mark").first).to_contain_text("src/billing/roundTotal.py")
     page.get_by_role("link", name="The total is rounded").click()

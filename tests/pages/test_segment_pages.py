@@ -7,12 +7,14 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from jobs_app.domain.access import COMMAND, Role
-from jobs_app.domain.segment import Tier
+from jobs_app.domain.new_segment import NewSegment
+from jobs_app.domain.segment import Source, Tier
 from jobs_app.models import Project
-from jobs_app.services import free_records, segments
+from jobs_app.services import free_records, segment_search, segments
 from jobs_app.services.segments import SegmentFilter
+from storage_app.hashes import git_hash
 from tests.conftest import Clock
-from tests.factories import make_person, make_segment
+from tests.factories import make_person, make_segment, run_cast
 
 pytestmark = pytest.mark.django_db
 PAGE = "/p/alpha/segments/"
@@ -50,8 +52,48 @@ def said(client: Client, path: str, **data: object) -> list[tuple[str, str]]:
 
 
 def active(project: Project) -> set[str]:
-    found = segments.find(COMMAND, project.slug, SegmentFilter(tier=Tier.ACTIVE)).segments
+    found = segments.find(COMMAND, project.slug, SegmentFilter(tier=Tier.ACTIVE), limit=500).segments
     return {one.text for one in found}
+
+
+@pytest.mark.usefixtures("record_store")
+def test_a_stashing_of_many_is_undone_at_once_and_once(operator: Client, project: Project) -> None:
+    for start in range(0, 250, 50):
+        segments.store_many(COMMAND, project.slug, [NewSegment(f"text {start + n}") for n in range(50)])
+    make_segment(project, "stashed before", tier=Tier.STASHED)
+    ((sentence, undo),) = said(operator, f"{PAGE}budget/", budget="0")
+    assert sentence == "250 segments are stashed."
+    assert len(undo) < 200
+    assert active(project) == set()
+    other = client_of(project, Role.VIEWER)
+    assert other.post(undo).status_code == 403
+    assert said(operator, undo)[-1][0] == "250 segments are active again."
+    assert len(active(project)) == segments_active(project) == 250
+    assert operator.post(undo).status_code == 404
+    assert operator.post(f"{PAGE}unstash/?stashing=odd/name").status_code == 404
+
+
+def segments_active(project: Project) -> int:
+    return segment_search.statistics(COMMAND, project.slug)[Tier.ACTIVE].segments
+
+
+@pytest.mark.usefixtures("record_store")
+def test_what_a_segment_came_from_is_a_link_where_it_has_an_address(operator: Client, project: Project) -> None:
+    cast = run_cast(project)
+    told = Source(cast["run_job"], cast["drafted"], cast["attached"], path="docs/a.md", digest=git_hash(b"another"))
+    page = body(operator, f"{PAGE}{make_segment(project, 'one', source=told).id}/")
+    for address in (
+        f"/p/alpha/jobs/{cast['run_job']}/",
+        f"/p/alpha/runs/{cast['drafted']}/",
+        f"/p/alpha/runs/{cast['drafted']}/documents/{cast['attached']}/",
+        "/p/alpha/documents/default/file/?path=docs%2Fa.md",
+    ):
+        assert f'href="{address}"' in page, address
+    assert "stale" in page
+    odd = Source("a/b", "c/../d", "e/f", "No Storage", "../g")
+    page = body(operator, f"{PAGE}{make_segment(project, 'two', source=odd).id}/")
+    assert "a/b" in page
+    assert '<a class="mono"' not in page
 
 
 def test_an_empty_project_teaches_how_to_begin(operator: Client, project: Project) -> None:

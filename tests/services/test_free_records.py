@@ -139,6 +139,25 @@ def test_what_a_message_gets_wrong_is_told_by_kind(
     assert kind(send(project, action, payload)) == expected
 
 
+def test_a_query_looks_further_than_one_window(
+    project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs_app.stores.free_records.SCAN_LIMIT", 10)
+    for number in range(60):
+        free_records.create(COMMAND, project.slug, "tasks", {"rare": number % 25 == 24})
+    found = send(project, "storage_query", {"filters": {"rare": True}})
+    assert [record["id"] for record in found["result"]] == [25, 50]
+    assert "next_cursor" not in found
+    monkeypatch.setattr("jobs_app.services.agent_messages.MOST_WINDOWS", 3)
+    found = send(project, "storage_query", {"filters": {"rare": True}})
+    assert [record["id"] for record in found["result"]] == [25]
+    further = send(project, "storage_query", {"filters": {"rare": True}, "cursor": found["next_cursor"]})
+    assert [record["id"] for record in further["result"]] == [50]
+    one = send(project, "storage_query", {"filters": {"rare": True}, "limit": 1})
+    assert len(one["result"]) == 1
+    assert one["next_cursor"]
+
+
 def test_a_store_that_does_not_answer_is_a_storage_error(project: Project, memory_store: RecordStore) -> None:
     memory_store._lock_timeout = 0.01
     lock = memory_store._lock  # type: ignore[attr-defined]  # the memory store's own

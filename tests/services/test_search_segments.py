@@ -22,7 +22,7 @@ from storage_app.records import configured
 from storage_app.records.base import RecordStore
 from tests.conftest import Clock, opened
 from tests.contracts.backends import BACKENDS
-from tests.factories import make_project, make_segment
+from tests.factories import make_segment
 from tests.storage.search_samples import WORDS, make_query, make_text
 
 pytestmark = pytest.mark.django_db
@@ -201,6 +201,21 @@ def test_filters_alone_list_everything_and_facets_count(project: Project) -> Non
     assert texts(search(project, "is:pinned")) == []
 
 
+def test_facets_say_which_of_them_count_the_newest_alone(
+    project: Project, memory_store: RecordStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_search, "MOST_HITS", 3)
+    for number in range(5):
+        make_segment(project, f"word {number}", tags=["a"], type="code")
+    counts = {}
+    for query in ("", "type:code", "0 OR 1"):
+        found = search(project, query, facets=True)
+        counts[query] = found.facets["type"][0].count, found.facets["tag"][0].count, found.partial_facets
+    assert counts[""] == (5, 3, ("tag",))
+    assert counts["type:code"] == (3, 3, segment_search.FACETS)
+    assert counts["0 OR 1"] == (2, 2, ())
+
+
 @pytest.mark.usefixtures("record_store")
 def test_highlights_are_offsets_into_the_original_text(project: Project) -> None:
     text = "Ünï ﬁne: parseConfig in src/foo.py, naïve 東京タワー"
@@ -263,8 +278,36 @@ def test_times_in_a_query_are_seen_from_now(project: Project, clock: Clock) -> N
     assert texts(search(project, "word", touched_after=clock.now - timedelta(hours=1))) == ["new word"]
 
 
-def test_values_are_suggested_while_typing(project: Project) -> None:
-    make_segment(project, "x", type="decision", file_path="src/a.py")
-    options = segment_search.suggestions(COMMAND, project.slug, "type:de", 7).options
-    assert [option.insert for option in options] == ["decision"]
-    assert make_project().slug
+@pytest.mark.usefixtures("record_store")
+def test_a_number_too_large_for_any_document_is_looked_for_as_a_text(project: Project) -> None:
+    digits = "9" * 400
+    make_segment(project, "x", metadata={"n": digits})
+    make_segment(project, "y", metadata={"n": 9})
+    assert texts(search(project, f"meta.n:{digits}")) == ["x"]
+    assert texts(search(project, f"y OR meta.n:{digits}")) == ["y", "x"]
+
+
+@pytest.mark.usefixtures("record_store")
+def test_values_are_suggested_while_typing(project: Project, other_project: Project) -> None:
+    for number in range(3):
+        make_segment(project, f"x{number}", type="decision", file_path=f"src/a{number}.py", task_id="t 1")
+    make_segment(
+        project, "y", type="note", file_path="src/a0.py", tags=["alpha", "beta"], metadata={"lang": {"to": "de"}}
+    )
+    gone = make_segment(project, "z", type="deleted", file_path="src/a9.py", tags=["away"])
+    segments.delete_segment(COMMAND, project.slug, gone.id)
+    make_segment(
+        other_project, "x", type="denied", file_path="src/b.py", tags=["alien"], metadata={"lang": {"to": "dk"}}
+    )
+    for typed, suggested in (
+        ("type:de", ["decision"]),
+        ("file:src", ["src/a0.py", "src/a1.py", "src/a2.py"]),
+        ("word task:t", ['"t 1"']),
+        ("tag:a", ["alpha"]),
+        ("meta.lang.to:d", ["de"]),
+        ("meta.la", ["meta.lang:", "meta.lang.to:"]),
+        ("tie", ["tier:"]),
+        ("nothing:x", []),
+    ):
+        options = segment_search.suggestions(COMMAND, project.slug, typed, len(typed)).options
+        assert [option.insert.rstrip() for option in options] == suggested, typed

@@ -7,8 +7,9 @@ import pytest
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.segment import Tier
+from jobs_app.errors import NotFoundError
 from jobs_app.models import Project
-from jobs_app.services import segment_upkeep, segments
+from jobs_app.services import segment_stashing, segment_upkeep, segments
 from jobs_app.services.segments import SegmentFilter
 from tests.conftest import Clock
 from tests.factories import make_segment
@@ -51,6 +52,18 @@ def test_expired_segments_leave_into_the_trash_and_then_for_good(project: Projec
     clock.advance(days=8)
     assert run()["erased"] == 1
     assert segments.in_trash(COMMAND, project.slug).segments == []
+
+
+def test_the_undo_of_a_stashing_is_kept_for_a_day(project: Project, clock: Clock) -> None:
+    kept = segment_stashing.remember(COMMAND, project.slug, [make_segment(project, "x", tier=Tier.STASHED).id])
+    gone = segment_stashing.remember(COMMAND, project.slug, ["a"])
+    clock.advance(hours=23)
+    assert run()["undos"] == 0
+    assert len(segment_stashing.undo(COMMAND, project.slug, kept)) == 1
+    clock.advance(hours=2)
+    assert run()["undos"] == 1
+    with pytest.raises(NotFoundError):
+        segment_stashing.undo(COMMAND, project.slug, gone)
 
 
 def test_duplicates_are_counted_until_their_twin_goes(project: Project) -> None:

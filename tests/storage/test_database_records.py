@@ -226,7 +226,7 @@ def test_texts_indexed_before_their_partition_was_are_marked_or_removed(
         )
     assert len(record_store.check("p").problems) == 2
     with connections[alias].schema_editor() as editor:
-        words.enter_parts(editor, Layout(WORDED))
+        words.enter_parts(editor, "worded", Layout(WORDED).table, "key_shelf", ["bin"])
     assert record_store.check("p").problems == []
 
 

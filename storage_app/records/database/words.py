@@ -83,14 +83,13 @@ def remove_slim_index(schema_editor: Any) -> None:
         schema_editor.execute(REMOVE_SLIM)
 
 
-def enter_parts(schema_editor: Any, layout: Layout) -> None:
-    """For texts that were indexed before their partition was: told by the records, and gone where it has no texts."""
-    field, column = _field(layout), layout.columns[layout.collection.partition or ""]
-    told = f"SELECT r.{column} FROM {layout.table} AS r WHERE r.project = {TABLE}.project AND r.id = {TABLE}.record"
+def enter_parts(schema_editor: Any, collection: str, table: str, column: str, absent: Sequence[str]) -> None:
+    """For texts that were indexed before their partition was: told by the records, and gone where that is absent."""
+    told = f"SELECT r.{column} FROM {table} AS r WHERE r.project = {TABLE}.project AND r.id = {TABLE}.record"
     with schema_editor.connection.cursor() as cursor:
-        cursor.execute(f"UPDATE {TABLE} SET part = ({told}) WHERE collection = %s", [layout.name])
-        for value in field.absent_in:
-            cursor.execute(f"DELETE FROM {TABLE} WHERE collection = %s AND part = %s", [layout.name, value])
+        cursor.execute(f"UPDATE {TABLE} SET part = ({told}) WHERE collection = %s", [collection])
+        for value in absent:
+            cursor.execute(f"DELETE FROM {TABLE} WHERE collection = %s AND part = %s", [collection, value])
 
 
 def insert(transaction: Transaction, layout: Layout, project: str, rows: Sequence[Any]) -> None:
