@@ -190,6 +190,17 @@ class Config(BaseSettings):
     workspace_megabytes: int = _variable(
         "WORKSPACE_MEGABYTES", default=5120, description="How many megabytes the files of one job may have together."
     )
+    batch_seconds: int = _variable(
+        "BATCH_SECONDS",
+        default=30,
+        description="How long a deferred change waits for others at most, before they go out as one commit.",
+    )
+    batch_files: int = _variable(
+        "BATCH_FILES", default=100, description="How many deferred changes go out at once without waiting longer."
+    )
+    batch_megabytes: int = _variable(
+        "BATCH_MEGABYTES", default=10, description="How many megabytes of deferred changes do."
+    )
     secret_key: SecretStr | None = _variable(
         "SECRET_KEY",
         default=None,
@@ -254,6 +265,21 @@ class Config(BaseSettings):
     @classmethod
     def _check_workspace(cls, value: Any) -> int:
         return config_rules.whole_number(value, 1, 1024 * 1024)
+
+    @field_validator("batch_seconds", mode="before")
+    @classmethod
+    def _check_batch_seconds(cls, value: Any) -> int:
+        return config_rules.whole_number(value, 0, 3600)
+
+    @field_validator("batch_files", mode="before")
+    @classmethod
+    def _check_batch_files(cls, value: Any) -> int:
+        return config_rules.whole_number(value, 1, 1000)
+
+    @field_validator("batch_megabytes", mode="before")
+    @classmethod
+    def _check_batch_megabytes(cls, value: Any) -> int:
+        return config_rules.whole_number(value, 1, 30)
 
     @field_validator("poison_limit", mode="before")
     @classmethod

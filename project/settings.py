@@ -19,6 +19,12 @@ except (config.ConfigurationError, ValueError, OSError) as error:
     sys.stderr.write(f"Holdfast cannot start: {error}\n")
     raise SystemExit(2) from None
 
+OUTBOX_LIMITS = {
+    "window": CONFIG.batch_seconds,
+    "files": CONFIG.batch_files,
+    "bytes": CONFIG.batch_megabytes * 1_000_000,
+}
+
 ROOT = config.ROOT
 CONFIG_NAMES = config.KNOWN  # of variables, some of which hold secrets
 DEBUG = CONFIG.debug
@@ -53,6 +59,7 @@ MIDDLEWARE = [
     "project.pages_only.Messages",
     "project.pages_only.Htmx",
     "project.login_gate.LoginGate",
+    "project.head_requests.HeadAsGet",
 ]
 
 ROOT_URLCONF = "project.urls"

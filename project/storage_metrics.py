@@ -22,7 +22,19 @@ def _of_process(statistics: dict[str, Any], labels: dict[str, str]) -> Iterable[
     for kind, number in statistics.get("cache", {}).items():
         yield Sample("holdfast_storage_cache", number, {**labels, "kind": kind})
     limits = statistics.get("rate_limits", {})
-    for window in limits.get("windows", []):
-        named = {**labels, "resource": str(window["resource"]), "reset": str(window["reset"])}
+    for resource, window in _tightest(limits.get("windows", [])).items():
+        named = {**labels, "resource": resource}
         yield Sample("holdfast_storage_rate_limit", window["limit"], named)
         yield Sample("holdfast_storage_rate_limit_left", window["remaining"], named)
+
+
+def _tightest(windows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Of each resource the counter with least left: GitHub has several, told apart by when they begin anew, and a label
+    of that would be a new series each hour.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for window in windows:
+        known = found.get(str(window["resource"]))
+        if known is None or window["remaining"] < known["remaining"]:
+            found[str(window["resource"])] = window
+    return found

@@ -71,7 +71,7 @@ async def health_of(storages: Storages, alias: str, timeout: float) -> StorageHe
     except TimeoutError:
         return StorageHealth(False, f"The storage did not answer within {timeout:g} seconds.")
     except StorageError as error:
-        return StorageHealth(False, error.message, {"code": str(error.code)})
+        return StorageHealth(False, error.message, {"code": str(error.code), **error.details})
 
 
 def pieces_of(stream: StorageStream) -> Iterator[bytes]:

@@ -109,7 +109,7 @@ def list_jobs(
     limit: Limit = paging.DEFAULT_LIMIT,
 ) -> HttpResponse:
     """The whole history is searched; what lies in the trash is not part of it. Where no index tells what matches, one
-    page looks at 4,000 jobs: `searched` then says how far it came, and `next_cursor` goes on from there.
+    page looks at 2,500 jobs: `searched` then says how far it came, and `next_cursor` goes on from there.
     """
     wanted = JobFilter(
         statuses=status or (),

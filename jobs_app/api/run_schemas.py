@@ -109,9 +109,10 @@ class RunPage(Schema):
 
 
 class RetriedOut(Schema):
-    model_config = shown_as({"retried": 3, "looked_at_anew": 0, "more": False})
+    model_config = shown_as({"retried": 3, "looked_at_anew": 0, "operation_id": None, "more": False})
     retried: int = Field(description="How many jobs went back to the queue.")
     looked_at_anew: int = Field(description="How many documents that were refused wait again, and are looked at anew.")
+    operation_id: str | None = Field(description="Goes on with the jobs, where they are too many for one request.")
     more: bool = Field(description="Whether the time was up before all were asked.")
 
 

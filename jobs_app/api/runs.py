@@ -110,7 +110,10 @@ def retry_failed(request: ApiRequest, p: Slug, id: RunId, body: ReasonIn = NO_RE
     `more`, ask again for the rest.
     """
     done = runs.retry_failed(request.auth, p, id, body.reason)
-    return job_answers.answer({"retried": done.jobs, "looked_at_anew": done.documents, "more": done.more})
+    going_on = done.operation.id if done.operation else None
+    return job_answers.answer(
+        {"retried": done.jobs, "looked_at_anew": done.documents, "operation_id": going_on, "more": done.more}
+    )
 
 
 @router.post(f"{RUN}/clone", response={201: RunOut}, summary="Clone a run", openapi_extra=problems(versioned=True))

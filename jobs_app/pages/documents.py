@@ -18,6 +18,7 @@ from jobs_app.pages.links import link_with, link_without
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.services import access, files, paging, storages
 from jobs_app.services import outbox as outbox_service
+from jobs_app.services.storages import StorageState
 from storage_app.outbox.tables import PendingState
 from storage_app.providers import StorageError, StorageErrorCode, StorageFileInfo, StorageVersion
 
@@ -153,9 +154,14 @@ def around(actor: Actor, project: Project, storage: str, folder: str, *, tree: b
         "steps": places.steps(project.slug, storage, folder),
         "tree": document_tree.of(actor, project.slug, storage, folder) if tree else [],
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
-        "defers": state.can("rate_limited"),
+        "defers": _defers(state),
         "outbox": outbox.summary(actor, project.slug, storage),
     }
+
+
+def _defers(state: StorageState) -> bool:
+    """Whether a change is better sent with the next batch: requests are counted there, or nobody answers now."""
+    return state.can("rate_limited") or (state.health is not None and not state.health.healthy)
 
 
 def _away(request: PageRequest, project: Project, storage: str, here: str, error: StorageError) -> HttpResponse:

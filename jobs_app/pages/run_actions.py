@@ -42,6 +42,8 @@ def _retry(actor: Actor, slug: str, id: str, reason: str) -> Done:
     said = f"{wording.count_of(done.jobs, 'job')} went back into the queue."
     if done.documents:
         said += f" Looked at anew: {wording.count_of(done.documents, 'document')} that had been refused."
+    if done.operation:
+        said += " An operation goes on with the others."
     return id, f"{said} There are more: do it again." if done.more else said
 
 

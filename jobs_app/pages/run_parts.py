@@ -97,7 +97,12 @@ def shown(
     limit = SQUARES if part is Part.GRID else ROWS
     found = documents.find(actor, slug, run_id, state=asked.state, text=asked.text or None, cursor=cursor, limit=limit)
     if part is Part.GRID:
-        return {"found": found, "squares": [_square(slug, each) for each in found.items], "page": pager(request, found)}
+        place = f"{reverse('runs-show', args=[slug, run_id])}documents/"
+        return {
+            "found": found,
+            "squares": [_square(place, each) for each in found.items],
+            "page": pager(request, found),
+        }
     serving = artifacts.get_many(actor, slug, [id for each in found.items for id in each.document.served_by[:1]])
     rows = [document_row(slug, each, serving) for each in found.items]
     return {"found": found, "rows": rows, "page": pager(request, found)}
@@ -129,11 +134,11 @@ def pager(request: PageRequest, found: Found[Any]) -> dict[str, str]:
     }
 
 
-def _square(slug: str, view: DocumentView) -> Square:
+def _square(place: str, view: DocumentView) -> Square:
     look = wording.state(view.state)
     error = _error(view)
     name = f"{view.document.path}: {look.word}{f', {error}' if error else ''}"
-    return Square(reverse("runs-document", args=[slug, view.document.run_id, view.document.id]), look, name)
+    return Square(f"{place}{view.document.id}/", look, name)
 
 
 def _error(view: DocumentView) -> str:

@@ -73,6 +73,7 @@ ICONS = [
     "person",
     "people",
     "sign-out",
+    "skipped",
     "menu",
     "fold",
     "down",

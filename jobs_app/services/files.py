@@ -154,7 +154,8 @@ def write_pieces(
 ) -> Written:
     """As `write`, for content of `size` bytes that should not lie in memory whole. What is deferred has to."""
     if deferred and size > pending.LARGEST_FILE:
-        raise ContentTooLargeError(f"A deferred file may have {pending.LARGEST_FILE} bytes at most; write it at once.")
+        most = pending.LARGEST_FILE // 1024**2
+        raise ContentTooLargeError(f"A deferred file may have {most} MiB at most; write it without deferring.")
     if deferred or size <= LARGEST_AT_ONCE:
         content = b"".join(pieces)
         return write(

@@ -31,7 +31,7 @@ LONGEST_REASON: Final = 1000
 ORDERS: Final = ("-created_at", "created_at", "priority", "-priority", "completed_at", "-completed_at")
 # How many jobs a list looks at for one page where no index tells which ones match. Beyond that the page says how far
 # it came, and its cursor goes on from there.
-SCAN_LIMIT: Final = 4_000
+SCAN_LIMIT: Final = 2_500
 CLEARABLE: Final = ("timeout_at", "not_before", "attempt_timeout_seconds")
 _PERSONS: Final = (ActorKind.PERSON, ActorKind.COMMAND)
 _ROUNDS: Final = 5

@@ -137,5 +137,7 @@ def _change(project: Project, alias: str, id: int) -> PendingChange:
 
 def _state(alias: str, slug: str) -> OutboxState:
     queue = flushing.queue(alias, slug)
-    next_send_at = queue.retry_at or (queue.oldest + batches.WINDOW if queue.oldest and queue.waiting else None)
+    next_send_at = queue.retry_at or (
+        queue.oldest + batches.limits().window if queue.oldest and queue.waiting else None
+    )
     return OutboxState(alias, queue, next_send_at)

@@ -9,12 +9,16 @@ from jobs_app.domain import new_run, run
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.document import Plan
 from jobs_app.domain.job import By
+from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_run import NewRun
+from jobs_app.domain.operation import Action, Operation
 from jobs_app.domain.run import Phase, Run, RunState, Start, Tally
 from jobs_app.errors import ConflictError, InvalidError, PreconditionFailedError
 from jobs_app.models import Project
-from jobs_app.services import audit, library_uses, run_departures, run_steps, traces
+from jobs_app.services import audit, job_actions, library_uses, run_departures, run_steps, traces
+from jobs_app.services.job_actions import Choice
+from jobs_app.services.jobs import JobFilter
 from jobs_app.services.project_runs import ProjectRuns, runs_of
 from jobs_app.services.storages import defined_for
 from jobs_app.stores.noun_records import Found
@@ -47,13 +51,14 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many jobs went back to the queue, and how many documents that were refused are looked at anew; `more` where
-    the time was up before all were asked.
+    """How many jobs went back to the queue, and how many documents that were refused are looked at anew. `operation`
+    goes on with the jobs that were too many for one request; `more` where somebody must ask again.
     """
 
     jobs: int
     documents: int
     more: bool
+    operation: Operation | None = None
 
 
 def create(actor: Actor, slug: str, new: NewRun) -> RunView:
@@ -196,10 +201,13 @@ def retry_failed(actor: Actor, slug: str, id: str, reason: str = "") -> Retried:
     it = ours.runs.get(id)
     if it.phase.is_cancelled:
         raise ConflictError("The run was cancelled. Clone it to run its documents again.")
-    deadline = Deadline(LONGEST_RETRY)
-    retried, more = run_steps.retry_jobs(ours, it, actor, deadline, reason)
-    refused, more_refused = run_steps.put_refused_back(ours, it, deadline)
-    done = Retried(retried, refused, more or more_refused)
+    retried, more = run_steps.retry_jobs(ours, it, actor, Deadline(AT_ONCE), reason)
+    operation = None
+    if more and not it.taken_out:  # an operation knows the run's jobs, and not whose document was taken out
+        rest = job_actions.act(actor, slug, Action.RETRY, _failed_of(it), reason)
+        retried, more, operation = retried + rest.changed, False, rest.operation
+    refused, more_refused = run_steps.put_refused_back(ours, it, Deadline(LONGEST_RETRY))
+    done = Retried(retried, refused, more or more_refused, operation)
     if refused:
         again = Start(ours.store.now(), By.actor(actor), it.start is not None and it.start.force)
         after = ours.runs.change(id, lambda now: _started_again(now, again))
@@ -268,6 +276,10 @@ def _draft(ours: ProjectRuns, actor: Actor, new: NewRun, cloned_from: str | None
         max_retries=new.max_retries,
         cloned_from=cloned_from,
     )
+
+
+def _failed_of(it: Run) -> Choice:
+    return Choice(filter=JobFilter(run_id=it.id, statuses=(JobState.FAILED, JobState.TIMEOUT)))
 
 
 def _started_again(it: Run, again: Start) -> Run | None:

@@ -101,8 +101,9 @@ def check_all(deadline: Deadline) -> Counts:
     found = file_storages.health(CHECK_SECONDS)
     _keep(found)
     failing = {alias: health for alias, health in found.items() if not health}
+    roots = {each.alias: each.root for each in file_storages.defined()}
     for alias, health in failing.items():
-        log.warning("The storage %s is not healthy: %s", alias, health.message)
+        log.warning("The storage %s is not healthy: %s %s", alias, health.message, roots.get(alias) or "")
     return {"checked": len(found), "failing": len(failing)}
 
 

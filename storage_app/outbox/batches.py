@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from django.conf import settings
 from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
@@ -13,11 +14,16 @@ from storage_app.outbox import coalescing, pending
 from storage_app.outbox.leases import Lease
 from storage_app.outbox.tables import PendingChange, PendingState, SentBatch
 
-WINDOW: Final = timedelta(seconds=30)
-MOST_FILES: Final = 100
-MOST_BYTES: Final = 10_000_000
 KEPT: Final = timedelta(days=30)
 MOST_MESSAGES: Final = 20
+
+
+class Limits(NamedTuple):
+    """When what waits goes out by itself: as old, as many, or as large; and no commit holds more than that."""
+
+    window: timedelta
+    files: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,12 @@ class Due:
 
     project: str
     files: int
+
+
+def limits() -> Limits:
+    """As settings have them."""
+    given = settings.OUTBOX_LIMITS
+    return Limits(timedelta(seconds=given["window"]), given["files"], given["bytes"])
 
 
 def open_batch(alias: str) -> SentBatch | None:
@@ -39,13 +51,14 @@ def due(alias: str, now: datetime) -> list[str]:
     groups = waiting.values("project").annotate(
         oldest=Min("waiting_since"), files=Count("id"), bytes=Sum("size"), asked_for=Count("id", filter=Q(asked=True))
     )
+    most = limits()
     found = [
         (group["oldest"], group["project"])
         for group in groups
         if group["asked_for"]
-        or group["files"] >= MOST_FILES
-        or group["bytes"] >= MOST_BYTES
-        or group["oldest"] <= now - WINDOW
+        or group["files"] >= most.files
+        or group["bytes"] >= most.bytes
+        or group["oldest"] <= now - most.window
     ]
     return [project for _, project in sorted(found)]
 
@@ -54,7 +67,8 @@ def form(lease: Lease, project: str) -> SentBatch | None:
     """The oldest changes of the project, as many as one commit may hold; from now on they are no longer replaced."""
     with lease.change():
         waiting = PendingChange.objects.filter(alias=lease.alias, project=project, state=PendingState.WAITING)
-        chosen = _chosen(waiting.order_by("id").values_list("id", "size")[:MOST_FILES])
+        most = limits()
+        chosen = _chosen(waiting.order_by("id").values_list("id", "size")[: most.files], most.bytes)
         if not chosen:
             return None
         batch = SentBatch.objects.create(
@@ -132,13 +146,13 @@ def forget_old(now: datetime) -> int:
     return SentBatch.objects.filter(ended_at__lt=now - KEPT).delete()[0]
 
 
-def _chosen(sizes: Iterable[tuple[int, int]]) -> list[int]:
+def _chosen(sizes: Iterable[tuple[int, int]], most_bytes: int) -> list[int]:
     """At least one, however large."""
     chosen: list[int] = []
     total = 0
     for id, size in sizes:
         total += size
-        if chosen and total > MOST_BYTES:
+        if chosen and total > most_bytes:
             break
         chosen.append(id)
     return chosen

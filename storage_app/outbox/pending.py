@@ -132,7 +132,7 @@ def _checked(change: FileChange) -> Change:
         raise errors.invalid_path(change.path, str(error)) from error
     made = coalescing.change_of(type(change)(**{**vars(change), "path": path}))
     if isinstance(made, Write) and len(made.content) > LARGEST_FILE:
-        text = f"A deferred file may have {LARGEST_FILE} bytes at most; write it without deferring."
+        text = f"A deferred file may have {LARGEST_FILE // 1024**2} MiB at most; write it without deferring."
         raise StorageError(StorageErrorCode.CONTENT_TOO_LARGE, text, path, {"limit": LARGEST_FILE})
     return made
 

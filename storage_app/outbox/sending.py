@@ -63,7 +63,12 @@ def _send_by_id(lease: Lease, batch: SentBatch, rows: Sequence[PendingChange]) -
 
 def _send_by_looking(lease: Lease, batch: SentBatch, rows: Sequence[PendingChange]) -> None:
     for race in range(MOST_RACES):
-        left = _look(lease, batch, rows)
+        try:
+            left = _look(lease, batch, rows)
+        except StorageError as error:
+            if race == 0:
+                error.details["nothing_sent"] = True
+            raise
         if not left:
             return
         try:
@@ -170,13 +175,16 @@ def _on_condition(row: PendingChange) -> FileChange:
 
 
 def _refused(lease: Lease, batch: SentBatch, error: StorageError) -> Next:
-    """What an error means for the batch. Only a NETWORK_ERROR leaves open whether anything happened."""
+    """What an error means for the batch. Only a NETWORK_ERROR leaves open whether anything happened, and not even that
+    where it came before anything was sent, and nobody else had begun.
+    """
     rows = _without_done(lease, batch, batches.rows_of(batch), error)
     if not rows:
         return Next.GO_ON
     reason = reason_of(error)
     if error.code is StorageErrorCode.NETWORK_ERROR:
-        batches.pause(lease, batch, rows, reason, None, unknown=True)
+        never_sent = bool(error.details.get("nothing_sent")) and batch.tries == 1
+        batches.pause(lease, batch, rows, reason, None, unknown=not never_sent)
         return Next.STOP
     if error.retryable or error.reason in _OF_THE_STORAGE:
         batches.pause(lease, batch, rows, reason, _reset(error), unknown=False)

@@ -157,7 +157,12 @@ def test_cancelled_failed_and_cloned(api: Api) -> None:
     job = claimed(api)
     failure = {"lease_token": job["lease_token"], "error_message": "bad", "retryable": False}
     api.post(f"{PROJECT}/jobs/{job['id']}/fail", failure)
-    assert api.post(f"{RUNS}/{run}/retry-failed").json() == {"retried": 1, "looked_at_anew": 0, "more": False}
+    assert api.post(f"{RUNS}/{run}/retry-failed").json() == {
+        "retried": 1,
+        "looked_at_anew": 0,
+        "operation_id": None,
+        "more": False,
+    }
     claimed(api)
     cancelled = api.post(f"{RUNS}/{run}/cancel", {"reason": "not now"})
     assert (cancelled.status_code, cancelled.json()["jobs"]) == (202, {"processing": 1, "cancelled": 1})

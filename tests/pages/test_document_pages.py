@@ -343,6 +343,7 @@ class TestStorages:
         settings.FILE_STORAGES = {"default": {"provider": "memory"}, "away": away}
         (said_so,) = said(operator, "/p/alpha/storages/away/test/")
         assert said_so == "away is down. The root folder of the storage is not there."
+        assert 'name="deferred" checked' in body(operator, "/p/alpha/documents/away/new/")
         new = {"path": "a.txt", "text": "kept", "sha": "", "message": "", "deferred": "on"}
         assert operator.post("/p/alpha/documents/away/new/", new).status_code == 302
         outbox.flush(COMMAND, "alpha", "away")

@@ -70,6 +70,9 @@ WRONG: dict[str, list[str]] = {
     "HOLDFAST_SEGMENTS_IMPORT": ["~nobody-of-that-name/storage.json"],
     "HOLDFAST_POISON_LIMIT": ["0", "three", "1001", "²", "-1", "1.5"],
     "HOLDFAST_SEGMENTS_IDLE_DAYS": ["-1", "three", "3651", "²", "1.5"],
+    "HOLDFAST_BATCH_SECONDS": ["-1", "soon", "3601", "1.5"],
+    "HOLDFAST_BATCH_FILES": ["0", "1001", "all"],
+    "HOLDFAST_BATCH_MEGABYTES": ["0", "31", "10 MB"],
     "HOLDFAST_WORKSPACE_MEGABYTES": ["0", "many", "1048577", "1.5"],
     "HOLDFAST_RETENTION_DAYS": [
         "7", "[]", '{"pending": 7}', '{"failed": -1}', '{"failed": "7"}', '{"failed": true}', '{"failed": 40000}',

@@ -13,7 +13,7 @@ from jobs_app.models import Project
 from jobs_app.services import jobs
 from jobs_app.services.jobs import ORDERS, JobFilter
 from tests.conftest import Clock
-from tests.factories import claim_job, make_job
+from tests.factories import claim_job, job_in, make_job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("record_store")]
 
@@ -93,6 +93,27 @@ def test_pages_neither_skip_nor_repeat_jobs_of_the_same_moment(project: Project,
         cursor = page.next_cursor
     assert len(seen) == len(set(seen)) == 23
     assert set(seen) == made
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_page_goes_on_behind_jobs_that_are_gone(project: Project, clock: Clock, order: str) -> None:
+    """All failed at one moment; the last row of each page is in the queue again, in the trash, or gone for good."""
+    ids = [job_in(project, JobState.FAILED).id for _ in range(8)]
+    slug, failed = project.slug, JobFilter(statuses=[JobState.FAILED])
+    page = jobs.find(COMMAND, slug, failed, order, None, 2)
+    seen = [job.id for job in page.jobs]
+    for way in ("retry", "delete", "erase"):
+        gone, cursor = seen[-1], page.next_cursor
+        if way == "retry":
+            jobs.retry(COMMAND, slug, gone)
+        else:
+            jobs.delete(COMMAND, slug, gone)
+        if way == "erase":
+            jobs.erase(COMMAND, slug, gone)
+        page = jobs.find(COMMAND, slug, failed, order, cursor, 2)
+        seen += [job.id for job in page.jobs]
+    assert page.next_cursor is None
+    assert sorted(seen) == sorted(ids)
 
 
 def test_a_page_can_be_turned_back(project: Project) -> None:

@@ -16,7 +16,19 @@ from jobs_app.domain.new_run import NewRun
 from jobs_app.domain.run import Phase, Run, RunState
 from jobs_app.errors import ConflictError, GoneError, NotFoundError
 from jobs_app.models import Project
-from jobs_app.services import artifacts, claims, documents, files, jobs, run_departures, run_failures, run_steps, runs
+from jobs_app.services import (
+    artifacts,
+    claims,
+    documents,
+    files,
+    job_actions,
+    jobs,
+    operations,
+    run_departures,
+    run_failures,
+    run_steps,
+    runs,
+)
 from jobs_app.services.artifacts import NewArtifact
 from jobs_app.services.contents import Contents
 from jobs_app.services.jobs import JobFilter
@@ -244,6 +256,18 @@ def test_what_was_refused_is_looked_at_anew_with_what_failed(project: Project) -
     assert (done.jobs, done.documents, done.more) == (1, 1, False)
     view = runs.get(COMMAND, project.slug, id)
     assert (view.run.phase, view.tally.plans, view.tally.open_jobs) == (Phase.STARTED, {Plan.QUEUED: 2}, 2)
+
+
+def test_many_failed_jobs_are_retried_by_an_operation(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = started(project, *"abc")
+    for _ in range(3):
+        failed(project)
+    monkeypatch.setattr(runs, "AT_ONCE", LATER)
+    monkeypatch.setattr(job_actions, "AT_ONCE", 2)
+    done = runs.retry_failed(COMMAND, project.slug, id)
+    assert (done.jobs, done.more, done.operation is not None) == (0, False, True)
+    operations.run(Deadline(LONG))
+    assert runs.get(COMMAND, project.slug, id).tally.open_jobs == 3
 
 
 def test_a_document_that_was_taken_out_counts_no_more_whatever_becomes_of_its_job(project: Project) -> None:

@@ -304,6 +304,26 @@ class TestLostAnswers:
         assert commit.files == ["a"]
         assert s3.get(files, "a")["Metadata"]["commit"] == commit.sha
 
+    async def test_parts_that_were_put_together_though_nobody_heard_of_it(
+        self, s3: S3, files: str, between: Interference
+    ) -> None:
+        """The client asks again, and the upload is gone: no missing file, but the very one."""
+        async with s3.provider(files, endpoint=between.address) as provider:
+            between.plan("POST", "lose the answer", part="uploadId")
+            commit = await provider.write_stream("a", pieces(9), MESSAGE)
+        assert commit.files == ["a"]
+        assert s3.get(files, "a")["Metadata"]["commit"] == commit.sha
+
+    async def test_an_upload_that_somebody_ended_is_told_and_no_missing_file(
+        self, s3: S3, files: str, between: Interference
+    ) -> None:
+        async with s3.provider(files, endpoint=between.address) as provider:
+            between.status = 404
+            between.plan("POST", "refuse", part="uploadId")
+            error = await refused(provider.write_stream("a", pieces(9), MESSAGE), StorageErrorCode.NETWORK_ERROR)
+            assert not error.is_absence
+        assert s3.keys(files) == []
+
     async def test_the_same_with_an_expected_hash(self, s3: S3, files: str, between: Interference) -> None:
         async with s3.provider(files, endpoint=between.address) as provider:
             await provider.write_file("a", b"first", MESSAGE)

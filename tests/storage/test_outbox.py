@@ -249,9 +249,24 @@ def test_nothing_is_sent_before_the_window_ends_unless_there_is_much_or_somebody
     assert len(flushing.flush_due().sent) == 1
     pending.put(ALIAS, PROJECT, [FileWrite(f"many/{n}", b"x") for n in range(100)], "Many")
     assert len(flushing.flush_due().sent) == 1
-    pending.put(ALIAS, PROJECT, [FileWrite("large", bytes(batches.MOST_BYTES))], "Large")
+    pending.put(ALIAS, PROJECT, [FileWrite("large", bytes(batches.limits().bytes))], "Large")
     assert len(flushing.flush_due().sent) == 1
     assert len(place.files()) == 102
+
+
+def test_settings_say_when_what_waits_goes_out(settings: Settings, clock: Clock) -> None:
+    settings.FILE_STORAGES = {ALIAS: {"provider": "memory"}}
+    settings.OUTBOX_LIMITS = {"window": 5, "files": 2, "bytes": 10}
+    put("a", b"1")
+    assert flushing.flush_due().sent == []
+    put("b", b"2")
+    assert len(flushing.flush_due().sent) == 1
+    put("c", b"x" * 10)
+    put("d", b"x")
+    assert [batch.files[0]["path"] for batch in flushing.flush_due().sent] == ["c"]
+    clock.advance(seconds=6)
+    assert [batch.files[0]["path"] for batch in flushing.flush_due().sent] == ["d"]
+    file_storages.close()
 
 
 def test_a_batch_holds_no_more_than_a_commit_may(place: Place) -> None:
@@ -410,6 +425,19 @@ def test_what_no_single_change_is_to_blame_for_waits(trouble: Trouble, troubled:
     clock.advance(minutes=1)
     flushing.flush_due()
     assert troubled.files() == {"a": b"1", "b": b"2"}
+
+
+def test_what_was_never_sent_can_be_thrown_away(settings: Settings) -> None:
+    """The look before the sending found nobody there."""
+    keys = {"access_key": "a", "secret_key": "b"}
+    away = {"provider": "object", "bucket": "bucket", "endpoint": "http://127.0.0.1:9", "timeout": 0.3, **keys}
+    settings.FILE_STORAGES = {ALIAS: away}
+    put("a", b"1")
+    flush()
+    queue = flushing.queue(ALIAS, PROJECT)
+    assert (queue.waiting, queue.sending, queue.reason["code"]) == (1, 0, "network_error")
+    pending.discard(PendingChange.objects.get())
+    file_storages.close()
 
 
 def test_a_write_that_wins_between_look_and_write_is_written_over(trouble: Trouble, troubled: Place) -> None:

@@ -66,6 +66,19 @@ def test_an_answer_that_was_lost_is_found_at_once(double: GitHubDouble) -> None:
     assert SentBatch.objects.get().commit == double.head()
 
 
+def test_while_github_is_away_what_waits_can_be_thrown_away(double: GitHubDouble) -> None:
+    """Nothing was sent, so nobody has to find out first what became of it."""
+    put("a", "b")
+    fault = double.faults.fail(".", 503, times=100)
+    queue = flush()
+    assert fault.hits
+    assert (queue.waiting, queue.sending, queue.reason["code"]) == (2, 0, "network_error")
+    pending.discard(PendingChange.objects.get(path="a"))
+    double.faults.planned.clear()
+    assert flush().waiting == 0
+    assert {f"{PROJECT}/b"} == double.files().keys() - {"README.md"}
+
+
 def test_an_answer_that_stays_lost_is_found_by_the_next_sender(double: GitHubDouble) -> None:
     put("a", "b")
     double.faults.lose_answer(MUTATION, times=1)

@@ -68,6 +68,14 @@ class Writer:
 
     async def write_once(self, job: Job, since: datetime) -> Outcome | None:
         """As `write`, where the job may have been done by somebody who lived to start it and not to tell the end."""
+        try:
+            return await self._written_once(job, since)
+        except GitHubError as error:
+            if error.code is StorageErrorCode.NETWORK_ERROR:
+                error.details["nothing_sent"] = True  # else it would be no GitHubError, but of an unknown outcome
+            raise
+
+    async def _written_once(self, job: Job, since: datetime) -> Outcome | None:
         async with self._turn:
             _, state = await self._mirror.look(job.needed())
             commit = _marked(job, state.messages)

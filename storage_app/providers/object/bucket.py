@@ -18,7 +18,7 @@ from storage_app.providers import errors
 from storage_app.providers.errors import StorageError, StorageErrorCode
 from storage_app.providers.object import addresses
 from storage_app.providers.object.bodies import LARGE, Body
-from storage_app.providers.object.faults import RAISED, forked, translated, unusable_options
+from storage_app.providers.object.faults import RAISED, forked, translated, unusable_options, upload_gone
 from storage_app.providers.streams import PIECE
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ MOST_PARTS: Final = 9_000  # S3 allows 10,000
 PART: Final = 5 * 1024 * 1024  # the least that S3 takes
 PARTS_AT_ONCE: Final = 3  # all of them lie in memory
 SLOWEST: Final = 256 * 1024  # bytes a second: while a large piece goes out the server is silent
+JOINED: Final = 8 * 1024 * 1024  # bytes a second: so it is while it makes one of all parts
 MOST_KNOWN: Final = 10_000
 
 
@@ -157,15 +158,16 @@ class Bucket:
         # Never the sender's type: a bucket may be served to browsers.
         attributes = {"Content-Type": "application/octet-stream", "sha256": body.sha[7:], "commit": commit}
         if body.size > LARGE and mode == "overwrite":
-            put = await _called(path, obstore.put_async(
-                self._open, path, body.source, attributes=attributes, use_multipart=True,
+            store = self._patient(body.size / JOINED)
+            put = await _sent(path, obstore.put_async(
+                store, path, body.source, attributes=attributes, use_multipart=True,
                 chunk_size=max(PART, body.size // MOST_PARTS), max_concurrency=PARTS_AT_ONCE,
             ))  # fmt: skip
             self.remember(path, put["e_tag"], body.sha)
             return
-        store = self._open if body.size <= LARGE else self._patient(body.size)
+        store = self._open if body.size <= LARGE else self._patient(body.size / SLOWEST)
         with body.buffer() as content:
-            put = await _called(path, obstore.put_async(
+            put = await _sent(path, obstore.put_async(
                 store, path, content, attributes=attributes, mode=mode, use_multipart=False
             ))  # fmt: skip
         self.remember(path, put["e_tag"], body.sha)
@@ -183,8 +185,9 @@ class Bucket:
         refuse_in_a_child()
         return self._store
 
-    def _patient(self, size: int) -> "ObjectStore":
-        return addresses.opened(self._options, self._timeout + size / SLOWEST)
+    def _patient(self, seconds: float) -> "ObjectStore":
+        """A client that takes so much more silence."""
+        return addresses.opened(self._options, self._timeout + seconds)
 
 
 def refuse_in_a_child() -> None:
@@ -201,6 +204,16 @@ async def _called(path: str | None, call: Awaitable[T]) -> T:
         return await call
     except RAISED as error:
         raise translated(error, path) from error
+
+
+async def _sent(path: str, call: Awaitable[T]) -> T:
+    """A write that finds its upload gone may have been completed by an earlier try whose answer was lost."""
+    try:
+        return await _called(path, call)
+    except StorageError as error:
+        if error.is_absence:
+            raise upload_gone(path) from error
+        raise
 
 
 async def _pieces(path: str, result: "GetResult") -> AsyncIterator[bytes]:

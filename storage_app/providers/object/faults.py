@@ -56,6 +56,12 @@ def bad_credentials(path: str | None) -> StorageError:
     return _fault(StorageErrorCode.PERMISSION_DENIED, message, path, "bad_credentials")
 
 
+def upload_gone(path: str) -> StorageError:
+    """No missing file: one is being written."""
+    message = "The upload was gone before it was known to be complete."
+    return _fault(StorageErrorCode.NETWORK_ERROR, message, path)
+
+
 def forked() -> StorageError:
     message = "An object store cannot be used in a process that was forked from one that uses it."
     return _fault(StorageErrorCode.INTERNAL_ERROR, message, None, "forked")
