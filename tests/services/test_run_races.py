@@ -212,7 +212,7 @@ def test_a_storage_that_is_gone_refuses_its_documents_and_no_others(project: Pro
     runs.start(COMMAND, project.slug, id)
     assert shown(project, id) == {
         "a": (DocumentState.PENDING, Why.NEW),
-        "b": (DocumentState.REFUSED, Why.MISSING),
+        "b": (DocumentState.REFUSED, Why.UNREADABLE),
     }
 
 
