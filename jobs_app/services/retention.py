@@ -19,7 +19,7 @@ from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Counts, Deadline
 from jobs_app.services import access, workspaces
-from jobs_app.stores.departures import DEPARTURES
+from jobs_app.stores.departures import DEPARTURES, is_still_there
 from jobs_app.stores.jobs import ATTEMPTS, EVENTS, JOBS, LOGS, TRASHED
 from storage_app import strict_json
 from storage_app.providers.errors import StorageError
@@ -114,7 +114,7 @@ def _see_off(store: RecordStore, slug: str, plan: Record) -> None:
     """Harmless twice, and beside another who does the same. A job that is still there keeps what it has."""
     try:
         for id in plan.document["jobs"]:
-            if not _is_there(store, slug, id):
+            if not is_still_there(store, slug, JOBS.name, id):
                 for remove in CASCADE:
                     remove(slug, id)
     except StorageError as error:
@@ -122,16 +122,6 @@ def _see_off(store: RecordStore, slug: str, plan: Record) -> None:
         return
     with contextlib.suppress(store_errors.RecordNotFoundError):
         store.delete(slug, DEPARTURES.name, plan.id)
-
-
-def _is_there(store: RecordStore, slug: str, id: str) -> bool:
-    try:
-        store.get(slug, JOBS.name, id)
-    except store_errors.RecordNotFoundError:
-        return False
-    except store_errors.QuarantinedError:
-        return True
-    return True
 
 
 def _doomed(store: RecordStore, slug: str, state: str, days: int, deadline: Deadline) -> Doomed:

@@ -10,11 +10,11 @@ from datetime import timedelta
 from typing import Final
 
 from jobs_app.domain.maintenance import Deadline
-from jobs_app.errors import NotFoundError
 from jobs_app.services.project_runs import ProjectRuns
 from jobs_app.stores.artifacts import ARTIFACTS
-from jobs_app.stores.departures import DEPARTURES
+from jobs_app.stores.departures import DEPARTURES, is_still_there
 from jobs_app.stores.documents import DOCUMENTS
+from jobs_app.stores.runs import RUNS
 from storage_app.records.errors import RecordNotFoundError
 from storage_app.records.operations import Delete, Insert, Record
 from storage_app.records.times import to_text
@@ -53,7 +53,7 @@ def _due(ours: ProjectRuns) -> Iterator[Record]:
 def _see_off(ours: ProjectRuns, due: Record, deadline: Deadline) -> int:
     """Harmless twice, and beside another who does the same."""
     run_id, removed = str(due.document["run"]), 0
-    if not _is_there(ours, run_id):
+    if not is_still_there(ours.store, ours.slug, RUNS.name, run_id):
         for collection in (ARTIFACTS, DOCUMENTS):
             while batch := ours.store.query(ours.slug, collection.name, {"run_id": run_id}, limit=BATCH).records:
                 if deadline.passed:
@@ -63,11 +63,3 @@ def _see_off(ours: ProjectRuns, due: Record, deadline: Deadline) -> int:
     with suppress(RecordNotFoundError):
         ours.store.delete(ours.slug, DEPARTURES.name, due.id)
     return removed
-
-
-def _is_there(ours: ProjectRuns, run_id: str) -> bool:
-    try:
-        ours.runs.get(run_id)
-    except NotFoundError:
-        return False
-    return True
