@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dotenv.parser import parse_stream
@@ -173,7 +173,7 @@ class Config(BaseSettings):
         default=Path("~/.out_of_context/storage.json"),
         description="The file that `segments import` reads when none is named.",
     )
-    poison_limit: int = _variable(
+    poison_limit: Annotated[int, config_rules.whole_number(1, 1000)] = _variable(
         "POISON_LIMIT", default=3, description="How many workers a job may lose before it is given up as failed."
     )
     retention_days: dict[str, int] = _variable(
@@ -182,23 +182,23 @@ class Config(BaseSettings):
         description="How many days a job is kept after it ended, by state, and in the trash, as JSON; "
         "what is not named keeps its default, and 0 keeps it for ever.",
     )
-    segments_idle_days: int = _variable(
+    segments_idle_days: Annotated[int, config_rules.whole_number(0, 3650)] = _variable(
         "SEGMENTS_IDLE_DAYS",
         default=7,
         description="After how many days without a touch an active segment is stashed; 0 never does it.",
     )
-    workspace_megabytes: int = _variable(
+    workspace_megabytes: Annotated[int, config_rules.whole_number(1, 1024 * 1024)] = _variable(
         "WORKSPACE_MEGABYTES", default=5120, description="How many megabytes the files of one job may have together."
     )
-    batch_seconds: int = _variable(
+    batch_seconds: Annotated[int, config_rules.whole_number(0, 3600)] = _variable(
         "BATCH_SECONDS",
         default=30,
         description="How long a deferred change waits for others at most, before they go out as one commit.",
     )
-    batch_files: int = _variable(
+    batch_files: Annotated[int, config_rules.whole_number(1, 1000)] = _variable(
         "BATCH_FILES", default=100, description="How many deferred changes go out at once without waiting longer."
     )
-    batch_megabytes: int = _variable(
+    batch_megabytes: Annotated[int, config_rules.whole_number(1, 30)] = _variable(
         "BATCH_MEGABYTES", default=10, description="How many megabytes of deferred changes do."
     )
     secret_key: SecretStr | None = _variable(
@@ -260,36 +260,6 @@ class Config(BaseSettings):
     @classmethod
     def _read_words(cls, value: Any) -> Any:
         return config_rules.words(value) if isinstance(value, str) else value
-
-    @field_validator("workspace_megabytes", mode="before")
-    @classmethod
-    def _check_workspace(cls, value: Any) -> int:
-        return config_rules.whole_number(value, 1, 1024 * 1024)
-
-    @field_validator("batch_seconds", mode="before")
-    @classmethod
-    def _check_batch_seconds(cls, value: Any) -> int:
-        return config_rules.whole_number(value, 0, 3600)
-
-    @field_validator("batch_files", mode="before")
-    @classmethod
-    def _check_batch_files(cls, value: Any) -> int:
-        return config_rules.whole_number(value, 1, 1000)
-
-    @field_validator("batch_megabytes", mode="before")
-    @classmethod
-    def _check_batch_megabytes(cls, value: Any) -> int:
-        return config_rules.whole_number(value, 1, 30)
-
-    @field_validator("poison_limit", mode="before")
-    @classmethod
-    def _check_poison_limit(cls, value: Any) -> int:
-        return config_rules.whole_number(value, 1, 1000)
-
-    @field_validator("segments_idle_days", mode="before")
-    @classmethod
-    def _check_segments_idle_days(cls, value: Any) -> int:
-        return config_rules.whole_number(value, 0, 3650)
 
     @field_validator("retention_days", mode="before")
     @classmethod

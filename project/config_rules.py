@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from pydantic import BeforeValidator
+
 from storage_app.providers.object import addresses
 
 SAMPLE_SECRETS = ("change-me", "changeme", "secret", "insecure", "django-insecure")
@@ -218,11 +220,16 @@ def _no_number(name: str) -> Any:
     raise ValueError(f"holds {name}, which is not JSON")
 
 
-def whole_number(value: Any, least: int, most: int) -> int:
-    text = str(value).strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
-        raise ValueError(f"must be a whole number from {least} to {most}")
-    return int(text)
+def whole_number(least: int, most: int) -> BeforeValidator:
+    """For the type of a field."""
+
+    def checked(value: Any) -> int:
+        text = str(value).strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return BeforeValidator(checked)
 
 
 def retention(days: Any, defaults: dict[str, int]) -> dict[str, int]:
