@@ -88,6 +88,7 @@ async def test_a_stream_may_be_closed_early_and_twice(provider: StorageProvider)
     await anext(stream)
     await stream.aclose()
     await stream.aclose()
+    assert (await provider.read_file("a")).content == b"x" * 3_000_000
 
 
 async def test_what_breaks_off_leaves_nothing(provider: StorageProvider) -> None:

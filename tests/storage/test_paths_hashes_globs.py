@@ -38,7 +38,7 @@ def test_any_text_is_refused_or_stays_inside(text: str) -> None:
     assert paths.normalised(path) == path
     assert path
     assert not {"", ".", ".."} & {*path.split("/")}
-    assert Path("/root/files", path).is_relative_to("/root/files")
+    assert Path("/files", path).is_relative_to("/files")
 
 
 def test_the_folders_above_a_path() -> None:
