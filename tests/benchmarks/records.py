@@ -20,7 +20,7 @@ from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests import databases
 from tests.benchmarks import yardsticks
-from tests.benchmarks.workload import JOBS, SHARED_PROJECT, Workload
+from tests.benchmarks.workload import JOBS, PROJECT, SHARED_PROJECT, Workload
 
 BACKENDS: Final = ("memory", "file", "file-synced", "sqlite", "postgresql")
 _LARGEST_NAIVE: Final = 100_000
@@ -70,6 +70,7 @@ class Measure:
     steps: int = 100
     per_step: int = 1  # records in one step of ours
     theirs_per_step: int = 1
+    takes: int = 0  # how many of those that wait one step claims
     most_rounds: int = 1000
 
 
@@ -178,11 +179,11 @@ def _backend(
         for measures in _rows([list(_measures(place, name, work)) for place, work in zip(places, works, strict=True)]):
             if not wanted or measures[0].name.startswith(wanted):
                 for work, measure in zip(works, measures, strict=False):
-                    work.ready(measure.steps * measure.per_step * (rounds + 1))
+                    work.ready(measure.steps * measure.takes * (rounds + 1))
                 yield from _measured(measures, name, [place.size for place in places], rounds)
     for place in places:
         if not wanted or "memory".startswith(wanted):
-            yield _memory(place, name)
+            yield from _memory(place, name)
         if several[0] and (not wanted or "claim, several".startswith(wanted)):
             yield _several(place, name, *several)
 
@@ -213,10 +214,11 @@ def _measures(place: _Place, name: str, work: Workload) -> Iterator[Measure]:
     )  # first, while there are just so many
     yield Measure("create", work.create, raw_label, raw)
     yield Measure("create many", work.create_many, "our own create", work.create, 1, 1000)
-    yield Measure("claim", work.claim, raw_label, raw)
-    yield Measure("claim+complete", work.claim_and_complete, raw_label, raw)
-    yield Measure("claim+complete by hand", work.claim_and_complete, label, _topped(hand, 1))
-    yield Measure("claim+complete ten", work.claim_and_complete_ten, f"{label}, ten", _topped(hand, 10), 15, 10, 10)
+    yield Measure("claim", work.claim, raw_label, raw, takes=1)
+    yield Measure("claim+complete", work.claim_and_complete, raw_label, raw, takes=1)
+    yield Measure("claim+complete by hand", work.claim_and_complete, label, _topped(hand, 1), takes=1)
+    ten = work.claim_and_complete_ten
+    yield Measure("claim+complete ten", ten, f"{label}, ten", _topped(hand, 10), 15, 10, 10, takes=10)
     yield Measure("update", work.update, raw_label, raw)
     yield Measure("get", work.get, raw_label, raw)
     yield Measure("page", work.page, "a page by hand", hand.page, 30)
@@ -226,7 +228,7 @@ def _measures(place: _Place, name: str, work: Workload) -> Iterator[Measure]:
     if place.with_naive:
         naive = place.naive()
         yield Measure("create, naive", work.create, "naive create", naive.create, 5)
-        yield Measure("claim+complete, naive", work.claim_and_complete, "naive", naive.claim_and_complete, 3)
+        yield Measure("claim+complete, naive", work.claim_and_complete, "naive", naive.claim_and_complete, 3, takes=1)
 
 
 def _topped(hand: Any, count: int) -> Step:
@@ -280,12 +282,13 @@ def _rate(step: Step, steps: int) -> float:
     return steps / (time.perf_counter() - began)
 
 
-def _memory(place: _Place, name: str) -> Line:
-    """Of a fresh process that used every operation on what is there."""
+def _memory(place: _Place, name: str) -> Iterator[Line]:
+    """Of a fresh process that used every operation on what is there, and of one that made its index anew."""
     registered, options = place.options(name)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        resident = pool.apply(_used, (registered, options))
-    return Line(name, place.size, "memory", 0.0, more={"resident_mb": resident >> 20})
+    for title, used in (("memory", _used), ("memory, reindex", _reindexed)):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            resident = pool.apply(used, (registered, options))
+        yield Line(name, place.size, title, 0.0, more={"resident_mb": resident >> 20})
 
 
 def _used(registered: str, options: dict[str, Any]) -> int:
@@ -295,6 +298,12 @@ def _used(registered: str, options: dict[str, Any]) -> int:
         for step in (work.create, work.create_many, work.claim_and_complete, work.page, work.count_by_status):
             for _ in range(20):
                 step()
+    return _peak_memory()
+
+
+def _reindexed(registered: str, options: dict[str, Any]) -> int:
+    with _open_here(registered, options) as store:
+        store.rebuild_index(PROJECT)
     return _peak_memory()
 
 
@@ -313,7 +322,7 @@ def _several(place: _Place, name: str, processes: int, claims: int) -> Line:
     with registry.open_store(registered, [JOBS], **options) as store:
         if not store.capabilities.shared:
             return Line(name, place.size, "claim, several", 0.0, more={"shared": False})
-        Workload(store, claims, SHARED_PROJECT)
+        Workload(store, claims, SHARED_PROJECT).settle()
         with context.Pool(processes, initializer=_meet_at, initargs=(context.Barrier(processes),)) as pool:
             parts = pool.starmap(_claim_all, [(registered, options)] * processes, chunksize=1)
         left = store.count(SHARED_PROJECT, JOBS.name, {"status": "pending"})

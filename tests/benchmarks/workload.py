@@ -42,9 +42,13 @@ class Workload:
             count -= step
 
     def ready(self, claims: int) -> None:
-        """At least so many wait, and nothing that came before is still to be paid for."""
+        """At least so many wait and a few more."""
         waiting = self.store.count(self.project, JOBS.name, {"status": "pending"})
         self.fill(claims + 100 - waiting)
+        self.settle()
+
+    def settle(self) -> None:
+        """Nothing that came before is still to be paid for."""
         if isinstance(self.store, FileRecordStore):
             self.store.settle()
 

@@ -18,6 +18,7 @@ from storage_app.records.file.layer import FileLayer
 _WRITER_CACHE: Final = 24_000  # KiB
 _READER_CACHE: Final = 4_000
 _MOST_IDLE: Final = 8
+_LONGEST_LOG: Final = 16_000  # pages; `fold_some` keeps it shorter, except in a bulk load
 _Identity = tuple[int, int]
 
 
@@ -80,6 +81,11 @@ class Index:
         # The main file goes last: as long as it is there without its log, nobody may take it for whole.
         for suffix in ("-wal", "-shm", ""):
             self._layer.remove(self.path + suffix)
+
+    def fold_some(self) -> None:
+        """The log's pages into the database, while others write; once all are in, the next writer begins it anew."""
+        with self.reader() as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def fold_log(self) -> None:
         """The log's pages into the database, and both durable; for a clean end."""
@@ -165,7 +171,7 @@ def prepare_connection(connection: sqlite3.Connection, cache: int) -> None:
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{cache}")
-    connection.execute("PRAGMA wal_autocheckpoint = 2000")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG}")
 
 
 def _uri(path: str) -> str:

@@ -22,10 +22,16 @@ class FileLayer:
 
     def read(self, path: str) -> bytes | None:
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 - text paths throughout: a Path costs more than the call
-                return file.read()
+            fd = os.open(path, _READ)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        try:
+            parts = [os.read(fd, _AT_ONCE)]
+            while len(parts[-1]) == _AT_ONCE:
+                parts.append(os.read(fd, _AT_ONCE))
+            return b"".join(parts)
+        finally:
+            os.close(fd)
 
     def create(self, path: str, data: bytes) -> None:
         """A file with exactly this in it, not yet durable."""
@@ -198,6 +204,8 @@ class FileLayer:
 
 
 _BINARY: Final[int] = getattr(os, "O_BINARY", 0)
+_READ: Final = os.O_RDONLY | _BINARY | getattr(os, "O_CLOEXEC", 0)
+_AT_ONCE: Final = 64 * 1024  # most files are read by one call, which costs half of what a file object does
 _OPEN: Final = os.O_RDWR | os.O_CREAT | _BINARY | getattr(os, "O_CLOEXEC", 0)
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | _BINARY | getattr(os, "O_CLOEXEC", 0)
 _HAS_PWRITE: Final = hasattr(os, "pwrite")

@@ -9,6 +9,7 @@ to lock: the turn, which one waiter holds while it waits for the lock itself. Wh
 and the waiter gets the lock.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -37,12 +38,7 @@ class ProjectLock:
             fresh = False
             while True:
                 fresh |= self._opened()
-                self._wait(self._turn, deadline, timeout)
-                try:
-                    self._wait(self._fd, deadline, timeout)
-                finally:
-                    if self._turn >= 0:
-                        _unlock(self._turn)
+                self._wait(deadline, timeout)
                 if self._is_current():
                     return fresh
                 self.close()
@@ -86,36 +82,43 @@ class ProjectLock:
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
-    def _wait(self, fd: int, deadline: float, timeout: float) -> None:
-        if _try_to_lock(fd):
-            return
-        left = deadline - time.monotonic()
-        if left > 0 and self._had_in(left, fd):
-            return
-        raise _too_late(timeout)
+    def _wait(self, deadline: float, timeout: float) -> None:
+        if not self._had_at_once() and not self._had_in(deadline - time.monotonic()):
+            raise _too_late(timeout)
 
-    def _had_in(self, seconds: float, fd: int) -> bool:
+    def _had_at_once(self) -> bool:
+        if not _try_to_lock(self._turn):
+            return False
+        try:
+            return _try_to_lock(self._fd)
+        finally:
+            _unlock(self._turn)
+
+    def _had_in(self, seconds: float) -> bool:
+        if seconds <= 0:
+            return False
         if not _KERNEL_WAITS:
-            return _tried_for(seconds, fd)
+            return _tried_for(seconds, self._turn, self._fd)
         if self._waiter is None:
             self._waiter = _Waiter(self._turn, self._fd)
-        return self._waiter.wait(fd, seconds)
+        return self._waiter.wait(seconds)
 
 
 class _Waiter:
-    """A thread that waits in the kernel, for one caller at a time."""
+    """A thread that waits in the kernel, for one caller at a time: for the turn, and then for the lock."""
 
-    def __init__(self, *fds: int) -> None:
+    def __init__(self, turn: int, fd: int) -> None:
         # A copy of each, so that closing ours leaves nothing to be mistaken for another file.
-        self._copies = {fd: os.dup(fd) for fd in fds}
-        self._asked, self._had = threading.Semaphore(0), threading.Semaphore(0)
-        self._fd = -1
+        self._turn, self._fd = os.dup(turn), os.dup(fd)
+        # Plain locks, since the project's lock lies idle while its next holder is being woken.
+        self._asked, self._had = threading.Lock(), threading.Lock()
+        self._asked.acquire()
+        self._had.acquire()
         self._error: OSError | None = None
         self._given_up = False
         threading.Thread(target=self._run, name="record lock", daemon=True).start()
 
-    def wait(self, fd: int, seconds: float) -> bool:
-        self._fd = self._copies[fd]
+    def wait(self, seconds: float) -> bool:
         self._asked.release()
         if not self._had.acquire(timeout=seconds):
             return False
@@ -125,33 +128,38 @@ class _Waiter:
 
     def give_up(self) -> None:
         self._given_up = True
-        self._asked.release()
+        with contextlib.suppress(RuntimeError):  # it was asked for something, and did not come to it yet
+            self._asked.release()
 
     def _run(self) -> None:
         self._asked.acquire()
         while not self._given_up:
             try:
+                _lock(self._turn)
                 _lock(self._fd)
+                _unlock(self._turn)
             except OSError as error:
                 self._error = error
             self._had.release()
             self._asked.acquire()  # at once where it was given up meanwhile
-        for copy in self._copies.values():
-            os.close(copy)
+        os.close(self._turn)
+        os.close(self._fd)
 
 
 def _too_late(timeout: float) -> LockTimeoutError:
     return LockTimeoutError(f"the project was locked by others for {timeout} seconds")
 
 
-def _tried_for(seconds: float, fd: int) -> bool:
+def _tried_for(seconds: float, turn: int, fd: int) -> bool:
     deadline = time.monotonic() + seconds
     pause = _FIRST_PAUSE
-    while not _try_to_lock(fd):
+    has_turn = False
+    while not ((has_turn := has_turn or _try_to_lock(turn)) and _try_to_lock(fd)):
         if time.monotonic() > deadline:
             return False
         time.sleep(pause)
         pause = min(pause * 1.2, _LONGEST_PAUSE)
+    _unlock(turn)
     return True
 
 

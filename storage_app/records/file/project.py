@@ -260,10 +260,14 @@ class Project:
                     self._save(settled=max(target, self._read_checkpoint().settled), sequences=sequences)
         return True
 
-    def prepare_segment(self, tail: Tail) -> None:
+    def prepare_segment(self) -> None:
         """Ahead of time, what would otherwise be done under the lock when the journal goes on to its next segment."""
         with self._alone() as alone, translated():
-            made = self.journal.make_beforehand(tail) if alone else None
+            if not alone:
+                return
+            with self.session() as session:
+                tail = session.tail
+            made = self.journal.make_beforehand(tail)
             if made is not None:
                 with self.session() as session:
                     self.journal.put_in_place(session.tail, made)
@@ -271,6 +275,16 @@ class Project:
     def make_spares(self) -> None:
         with translated():
             self.placing.make_spares()
+
+    def fold_index(self) -> None:
+        """Beforehand, what SQLite would otherwise do within a write, while everybody waits for that. The lock is only
+        taken for what was written meanwhile.
+        """
+        with self._alone() as alone, translated(), suppress(IndexLostError):
+            if alone:
+                self.index.fold_some()
+                with self._locked():
+                    self.index.fold_some()
 
     def place_some_alone(self) -> bool:
         """Writes a few files of records that were changed without; whether more are waiting. Where another process is

@@ -324,10 +324,7 @@ class _Builder:
         apart: list[tuple[Table, walking.Found, RecordId]] = []
         for table in tables:
             create_table(self.connection, table)
-            by_id = table.order_for("id")
-            creation = list(table.index_creation())
-            first = [statement for statement in creation if by_id.name and f" INDEX {by_id.name} " in statement]
-            for statement in first:
+            for statement in table.first_indexes():
                 self.connection.execute(statement)
             entered, streams = walking.fill(self.project, self.rows, table, touched, self._report(count))
             count += entered
@@ -336,9 +333,8 @@ class _Builder:
             if table.collection.ids is Ids.SEQUENCE:
                 last = max(last, walking.highest(self.connection, table))
                 self.rows.numbered(table, last)
-            for statement in creation:
-                if statement not in first:
-                    self.connection.execute(statement)
+            for statement in table.further_indexes():
+                self.connection.execute(statement)
         replay = Replay(self.project, self.rows)
         for frame in self.project.journal.frames(self.checkpoint.settled):
             replay.lsn = frame.lsn

@@ -149,13 +149,16 @@ class Table:
         yield from self._text_triggers()
 
     def index_creation(self) -> Iterator[str]:
-        """Apart, since a table that is filled at once gets its indexes afterwards."""
-        for index in self.orders:
-            if index.name:
-                parts = [self.columns[name] for name in index.within]
-                parts += [f"{self.column(name)}{' DESC' if descending else ''}" for name, descending in index.terms]
-                unique = "UNIQUE " if index.terms == (("id", False),) else ""
-                yield f"CREATE {unique}INDEX {index.name} ON {self.name} ({', '.join(parts)})"
+        """Apart, since a table that is filled at once gets most of its indexes afterwards."""
+        yield from self.first_indexes()
+        yield from self.further_indexes()
+
+    def first_indexes(self) -> Iterator[str]:
+        """Those of the id and of unique fields, in which each row that comes in is looked for."""
+        yield from (self._index_creation(index) for index in self.orders if index.name and index in self._looked_up)
+
+    def further_indexes(self) -> Iterator[str]:
+        yield from (self._index_creation(index) for index in self.orders if index.name and index not in self._looked_up)
 
     def removal(self) -> Iterator[str]:
         names = (self.name, self.tags, self.counts, self.words.name, self.words.engine, *self.grams.values())
@@ -204,6 +207,17 @@ class Table:
     def _index(self, name: str, terms: Terms, within: tuple[str, ...] = ()) -> OrderedIndex:
         name = quoted(f"{self.collection.name}:{name}")
         return OrderedIndex(name, terms, within, f" INDEXED BY {name}")
+
+    @cached_property
+    def _looked_up(self) -> tuple[OrderedIndex, ...]:
+        unique = [field.name for field in self.collection.unique_fields if field.name in self.columns]
+        return tuple(self.order_for(name) for name in ("id", *unique))
+
+    def _index_creation(self, index: OrderedIndex) -> str:
+        parts = [self.columns[name] for name in index.within]
+        parts += [f"{self.column(name)}{' DESC' if descending else ''}" for name, descending in index.terms]
+        unique = "UNIQUE " if index.terms == (("id", False),) else ""
+        return f"CREATE {unique}INDEX {index.name} ON {self.name} ({', '.join(parts)})"
 
     def _text_triggers(self) -> Iterator[str]:
         for name, column in self.texts.items():

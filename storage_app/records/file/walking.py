@@ -79,16 +79,17 @@ def folders(project: "Project", table: Table) -> Iterator[tuple[list[Found], lis
     pending = [(top, 0)]
     while pending:
         folder, depth = pending.pop()
-        records, streams = [], []
+        records, streams, below = [], [], []
         for entry in project.layer.entries(f"{project.folder}/{folder}"):
             if entry.is_dir(follow_symlinks=False):
                 if depth < _DEEPEST:
-                    pending.append((f"{folder}/{entry.name}", depth + 1))
+                    below.append((f"{folder}/{entry.name}", depth + 1))
             elif entry.name.endswith(RECORD):
                 records.append(Found(entry.path, folder, entry.name.removesuffix(RECORD)))
             elif entry.name.endswith(ENTRIES):
                 stem, _, stream = entry.name.removesuffix(ENTRIES).rpartition("~")
                 streams.append(Found(entry.path, folder, stem, stream))
+        pending += reversed(below)
         yield records, streams
 
 
