@@ -12,7 +12,7 @@ is looked up only once there is one.
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
@@ -55,6 +55,12 @@ def loads_object(source: bytes | bytearray | memoryview | str) -> JSONObject:
     if not isinstance(value, dict):
         raise StrictJSONError(f"Expected an object, found {type_name(value)}", "", 0)
     return value
+
+
+def loads_own(text: str) -> JSONObject:
+    """The object of a text that `dumps` wrote or `loads` has judged before: a quarter of the price."""
+    found: JSONObject = _SCAN_OWN(text, 0)[0]
+    return found
 
 
 def dumps(value: object) -> str:
@@ -137,6 +143,7 @@ def _scanner(parse_int: Callable[[str], int] | None = None) -> _Scan:
 
 
 _SCAN: Final = _scanner()
+_SCAN_OWN: Final = cast(_Scan, cast(Any, json.JSONDecoder()).scan_once)
 _SCAN_INTEGERS: Final = _scanner(parse_int=_short)
 # A run of more than 1,000 digits covers two neighbours of a sample taken every 500 characters.
 _TWO_DIGITS: Final = re.compile(r"[0-9]{2}")
@@ -273,22 +280,24 @@ def _refuse_keys_and_depth(value: object) -> None:
     """The encoder would turn the key 1 into "1" and None into "null"; and only here is a deep value met before it."""
     level: list[Any] = [value] if type(value) not in _SCALARS else []
     depth = 0
-    while level := [item for item in level if isinstance(item, (dict, list, tuple))]:
+    while level:
         depth += 1
-        if depth > DEEPEST:
-            raise StrictJSONError(f"Nested deeper than {DEEPEST}")
-        try:
-            for item in level:
-                if isinstance(item, dict):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                try:
                     "".join(item)
-        except TypeError:
-            raise StrictJSONError("Object keys must be strings") from None
-        level = [
-            child
-            for item in level
-            for child in (item.values() if isinstance(item, dict) else item)
-            if type(child) not in _SCALARS
-        ]
+                except TypeError:
+                    raise StrictJSONError("Object keys must be strings") from None
+                children: Iterable[Any] = item.values()
+            elif isinstance(item, (list, tuple)):
+                children = item
+            else:
+                continue
+            if depth > DEEPEST:
+                raise StrictJSONError(f"Nested deeper than {DEEPEST}")
+            below += [child for child in children if type(child) not in _SCALARS]
+        level = below
 
 
 def _writing_fault(error: Exception) -> str:

@@ -245,7 +245,7 @@ class RecordStore(Backend):
         self._check_project(project)
         _check_count(len(operations), LARGEST_BATCH, "operations", least=0)
         for operation in operations:
-            self._checked(project, operation.collection)
+            self.collection(operation.collection)
         return self._apply(project, operations, durability) if operations else []
 
     # Lists and numbers
@@ -621,9 +621,7 @@ class RecordStore(Backend):
         terms = collection.order_terms((order,) if isinstance(order, str) else order)
         if len(terms) <= 2 and terms[0][1] == terms[-1][1]:
             return terms
-        reverse = tuple((name, not descending) for name, descending in terms)
-        declared = [collection.order_terms(declared.by) for declared in collection.orders]
-        if terms not in declared and reverse not in declared:
+        if terms not in collection.declared_terms:
             raise InvalidError(f"{order!r} is not an order that {collection.name} declares", "order")
         return terms
 

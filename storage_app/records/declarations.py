@@ -128,6 +128,13 @@ class Collection:
         return {}
 
     @cached_property
+    def declared_terms(self) -> frozenset[tuple[tuple[str, bool], ...]]:
+        """Of each declared order, and of the same in reverse."""
+        declared = [self.order_terms(order.by) for order in self.orders]
+        reverse = [tuple((name, not descending) for name, descending in terms) for terms in declared]
+        return frozenset([*declared, *reverse])
+
+    @cached_property
     def compiled(self) -> dict[object, Any]:
         """Conditions that were asked before, for `query.compiled`."""
         return {}

@@ -31,7 +31,7 @@ class Stream:
 
     def entry(self, position: int) -> StreamEntry:
         prepared, source = self.entries[position - 1]
-        return StreamEntry(position, strict_json.loads_object(prepared.text), source, prepared.number)
+        return StreamEntry(position, strict_json.loads_own(prepared.text), source, prepared.number)
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class MemoryRow:
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        return strict_json.loads_object(self.text)
+        return strict_json.loads_own(self.text)
 
     def entries(self) -> int:
         return sum(len(stream.entries) for stream in self.streams.values())
 
     def record(self) -> Record:
-        return Record(self.id, self.version, strict_json.loads_object(self.text))
+        return Record(self.id, self.version, strict_json.loads_own(self.text))
 
 
 class Shelf:

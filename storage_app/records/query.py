@@ -192,7 +192,7 @@ def _compiled(collection: Collection, conditions: Conditions) -> Where:
 
 def _plain_key(conditions: Conditions) -> object:
     """None where there is something that a thousand callers would each have another of, or that could be changed."""
-    if not isinstance(conditions, Mapping):
+    if type(conditions) is not dict and not isinstance(conditions, Mapping):
         return None
     for value in conditions.values():
         if type(value) not in _PLAIN:

@@ -14,12 +14,13 @@ from storage_app.records import query
 from storage_app.records.backend import Select
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
 from storage_app.records.errors import LockTimeoutError
-from storage_app.records.file import names, project, selecting
+from storage_app.records.file import names, project, selecting, settling
 from storage_app.records.file.journal import SEGMENTS
 from storage_app.records.file.layer import FileLayer
 from storage_app.records.file.locks import ProjectLock
 from storage_app.records.file.project import Project
 from storage_app.records.file.store import FileRecordStore
+from storage_app.records.file.tables import Table
 from storage_app.records.operations import Durability
 
 JOBS = Collection(
@@ -301,6 +302,33 @@ def test_a_busy_writer_finds_files_made_beforehand_and_leaves_none(store: FileRe
         assert len(list((tmp_path / "records/p/jobs/b").glob("*.json"))) == len(ids)
         assert store.check().problems == []
     assert list(own.glob("*.tmp")) == []
+
+
+def test_the_log_of_the_index_is_folded_beside_the_writes(
+    store: FileRecordStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "_FOLDED_AFTER", 10)
+    index = tmp_path / "records/p/.index/index.sqlite"
+    with store:
+        store.insert("p", "jobs", {"status": "a"})
+        before, deadline = index.stat().st_size, time.monotonic() + 30
+        while index.stat().st_size <= before:
+            store.insert("p", "jobs", {"status": "a", "text": "x" * 5000})
+            assert time.monotonic() < deadline
+
+
+def test_a_reindex_looks_ids_and_unique_values_up() -> None:
+    keyed = Collection("keyed", fields=(Field("key", Kind.TEXT, unique=True), Field("status", Kind.TEXT)))
+    table = Table(keyed)
+    with sqlite3.connect(":memory:") as connection:
+        for statement in [*table.creation(), *table.first_indexes()]:
+            connection.execute(statement)
+        for column in ("id", table.columns["key"]):
+            asked = f"EXPLAIN QUERY PLAN SELECT id FROM {table.name} WHERE {column} = ? LIMIT 1"
+            ((*_, plan),) = connection.execute(asked, ("x",)).fetchall()
+            assert "SEARCH" in plan
+        assert set(table.first_indexes()) < set(table.index_creation())
+    connection.close()
 
 
 def test_counters_are_true_whatever_was_written(store: FileRecordStore) -> None:

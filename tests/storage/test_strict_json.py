@@ -151,6 +151,12 @@ def test_what_is_written_comes_back_the_same(value: Any) -> None:
     assert repr(strict_json.loads(strict_json.dumps(value))) == repr(value)
 
 
+@given(st.dictionaries(TEXT, VALUES))
+def test_what_was_written_here_is_read_the_same_without_being_judged_again(value: Any) -> None:
+    text = strict_json.dumps(value)
+    assert json.dumps(strict_json.loads_own(text)) == json.dumps(strict_json.loads_object(text))
+
+
 @given(st.text() | st.text('{}[]",:\\u0dDc8 \n1e9.-NatI'))
 def test_the_reader_never_fails_in_another_way(text: str) -> None:
     with contextlib.suppress(StrictJSONError):

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 from storage_app import strict_json
@@ -28,7 +27,7 @@ class _Sums:
     changed: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Row:
     collection: Collection
     number: int  # SQLite's rowid
@@ -37,17 +36,23 @@ class Row:
     text: str  # empty: it was walked over, and does not match
     folder: str | None
     placed: bool
+    _document: dict[str, Any] | None = None
+    _keys: Mapping[str, Key] | None = None
 
-    @cached_property
+    @property
     def document(self) -> dict[str, Any]:
-        return strict_json.loads_object(self.text)
+        if self._document is None:
+            self._document = strict_json.loads_own(self.text)
+        return self._document
 
-    @cached_property
+    @property
     def keys(self) -> Mapping[str, Key]:
-        return self.collection.keys(self.document)
+        if self._keys is None:
+            self._keys = self.collection.keys(self.document)
+        return self._keys
 
     def record(self) -> Record:
-        return Record(self.id, self.version, strict_json.loads_object(self.text))
+        return Record(self.id, self.version, strict_json.loads_own(self.text))
 
 
 @dataclass(slots=True)
@@ -68,7 +73,7 @@ class Rows:
         self._sums: dict[str, _Sums] = {}
         self._streams_changed: set[tuple[str, str]] = set()
         self._folders: dict[tuple[str, int], int] = {}
-        self._counts: dict[tuple[Table, int], dict[tuple[Key, ...], int]] = {}
+        self._counts: dict[Table, dict[tuple[int, tuple[Key, ...]], int]] = {}
 
     # Records
 
@@ -236,10 +241,10 @@ class Rows:
         """Enters what was summed up, and that these collections and streams changed at this number."""
         for name, sums in self._sums.items():
             self._execute(_SUMS, (sums.sequence, lsn, sums.records, sums.entries, sums.bytes, name))
-        for (table, number), counts in self._counts.items():
+        for table, counts in self._counts.items():
             self.connection.executemany(
-                table.count_upsert(number),
-                [(table.count_key(values), more, *values) for values, more in counts.items() if more],
+                table.count_upsert,
+                [table.counted_row(number, values, more) for (number, values), more in counts.items() if more],
             )
         for collection, stream in self._streams_changed:
             self._execute("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", (collection, stream, lsn))
@@ -272,12 +277,12 @@ class Rows:
         return shard
 
     def _count(self, table: Table, before: Mapping[str, Key], after: Mapping[str, Key]) -> None:
+        counts = self._counts.setdefault(table, {})
         for number, fields in enumerate(table.counted):
-            old = tuple([before[name] for name in fields]) if before else None
-            new = tuple([after[name] for name in fields]) if after else None
+            old = (number, tuple([before[name] for name in fields])) if before else None
+            new = (number, tuple([after[name] for name in fields])) if after else None
             if old == new:
                 continue
-            counts = self._counts.setdefault((table, number), {})
             if old is not None:
                 counts[old] = counts.get(old, 0) - 1
             if new is not None:

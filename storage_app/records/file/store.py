@@ -152,7 +152,7 @@ class FileRecordStore(RecordStore):
             row = connection.execute(statement, (id,)).fetchone()
             if row is None:
                 return missing_in(connection, collection.name, id)
-            return Record(id, row[0], strict_json.loads_object(row[1]))
+            return Record(id, row[0], strict_json.loads_own(row[1]))
 
         nothing: Record | RecordStoreError = RecordNotFoundError(collection.name, id)
         found = self._ask(project, table, work, nothing)
@@ -170,7 +170,7 @@ class FileRecordStore(RecordStore):
 
         nothing: dict[RecordId, tuple[int, str]] = {}
         found = self._ask(project, table, work, nothing) if ids else nothing
-        return [Record(id, found[id][0], strict_json.loads_object(found[id][1])) for id in ids if id in found]
+        return [Record(id, found[id][0], strict_json.loads_own(found[id][1])) for id in ids if id in found]
 
     def _select(self, project: str, select: Select) -> Selection:
         table = self._table(select.collection)
@@ -374,7 +374,7 @@ class FileRecordStore(RecordStore):
             self._writing(session, True).refuse_taken(table, aside.id, prepared)
             releasing = Releasing(session, table, aside, prepared)
             session.commit(releasing, durable=True)
-            return Record(aside.id, aside.version + 1, strict_json.loads_object(prepared.text))
+            return Record(aside.id, aside.version + 1, strict_json.loads_own(prepared.text))
 
         return self._write_existing(project, work, quarantine_id)
 
@@ -515,7 +515,7 @@ class FileRecordStore(RecordStore):
 
 
 def entry_of(line: str) -> StreamEntry:
-    fields: dict[str, Any] = strict_json.loads_object(line)
+    fields: dict[str, Any] = strict_json.loads_own(line)
     return StreamEntry(fields["position"], fields["data"], fields.get("source", ""), fields.get("number"))
 
 

@@ -94,6 +94,12 @@ class Table:
         self.has_words = collection.words is not None
         self.words = Words(collection.name)
         self.counted = self._counted()
+        self._most_counted = max(map(len, self.counted), default=0)
+        values = "".join(f", v{place}" for place in range(self._most_counted))
+        self.count_upsert = (
+            f"INSERT INTO {self.counts} (f, key, n{values}) VALUES (?, ?, ?{', ?' * self._most_counted}) "  # noqa: S608
+            "ON CONFLICT (f, key) DO UPDATE SET n = n + excluded.n"
+        )
         self.orders = tuple(self._orders())
         names = ("id", "version", "text", "folder", "placed", *self.stored.values())
         marks = ",".join("?" * len(names))
@@ -138,8 +144,7 @@ class Table:
         columns = "".join(f", {column}" for column in self.stored.values())
         yield f"CREATE TABLE {self.name} (id {key}, version INTEGER, text TEXT, folder TEXT, placed INTEGER{columns})"
         yield f"CREATE TABLE {self.tags} (field, element, row, PRIMARY KEY (field, element, row)) WITHOUT ROWID"
-        most = max((len(fields) for fields in self.counted), default=0)
-        values = "".join(f", v{number}" for number in range(most))
+        values = "".join(f", v{number}" for number in range(self._most_counted))
         yield f"CREATE TABLE {self.counts} (f INTEGER, key TEXT, n INTEGER{values}, PRIMARY KEY (f, key)) WITHOUT ROWID"
         yield f"CREATE INDEX {quoted(self.collection.name + ':unplaced')} ON {self.name} (placed) WHERE placed = 0"
         if self.collection.words:
@@ -167,14 +172,10 @@ class Table:
     def column(self, name: str) -> str:
         return name if name in ("id", "version") else self.columns[name]
 
-    def count_upsert(self, number: int) -> str:
-        """Adds to the counter of one set of fields."""
-        names = "".join(f", v{place}" for place in range(len(self.counted[number])))
-        marks = ", ?" * len(self.counted[number])
-        return (
-            f"INSERT INTO {self.counts} (f, key, n{names}) VALUES ({number}, ?, ?{marks}) "  # noqa: S608
-            f"ON CONFLICT (f, key) DO UPDATE SET n = n + excluded.n"
-        )
+    def counted_row(self, number: int, values: tuple[Key, ...], more: int) -> tuple[Any, ...]:
+        """What `count_upsert` takes to add to the counter of one set of fields."""
+        rest = (None,) * (self._most_counted - len(values))
+        return (number, self.count_key(values), more, *values, *rest)
 
     def count_key(self, values: tuple[Key, ...]) -> str:
         """One text for each combination of values."""

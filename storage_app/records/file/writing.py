@@ -258,7 +258,7 @@ class Writing(Changes):
         if table.collection.ids is Ids.SEQUENCE:
             self.number(table, int(id))
         self._create(table, id, operation.version, prepared)
-        return Record(id, operation.version, strict_json.loads_object(prepared.text))
+        return Record(id, operation.version, strict_json.loads_own(prepared.text))
 
     def _create(self, table: Table, id: RecordId, version: int, prepared: Prepared) -> None:
         touched = self.touched(table, None, id)
@@ -322,7 +322,7 @@ class Writing(Changes):
         version = row.version + 1
         self._rows.update(table, row, version, prepared, folder, placed=self._at_once)
         touched.put, touched.version, touched.text = True, version, prepared.text
-        return Record(row.id, version, strict_json.loads_object(prepared.text))
+        return Record(row.id, version, strict_json.loads_own(prepared.text))
 
     def _aim(self, touched: Touched, base: str, current: str | None) -> None:
         """The folder that the files go to; counted as one more there, and one less where they were."""
