@@ -82,10 +82,13 @@ class Index:
         for suffix in ("-wal", "-shm", ""):
             self._layer.remove(self.path + suffix)
 
-    def fold_some(self) -> None:
-        """The log's pages into the database, while others write; once all are in, the next writer begins it anew."""
+    def fold_some(self) -> bool:
+        """The log's pages into the database, while others write; once all are in, the next writer begins it anew.
+        False where somebody else is at it.
+        """
         with self.reader() as connection:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return not busy
 
     def fold_log(self) -> None:
         """The log's pages into the database, and both durable; for a clean end."""

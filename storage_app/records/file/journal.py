@@ -119,6 +119,11 @@ class Journal:
         following = self._segment(overwritten[-1].epoch + 1)
         return following.before if following else tail.lsn
 
+    def last_before_segment(self, tail: Tail) -> int:
+        """The last number in the segments before the one that is being filled."""
+        segment = self._segment(tail.epoch)
+        return segment.before if segment else tail.lsn
+
     def is_half_full(self, tail: Tail) -> bool:
         return tail.at > self._segment_bytes // 2
 

@@ -260,6 +260,15 @@ class Project:
                     self._save(settled=max(target, self._read_checkpoint().settled), sequences=sequences)
         return True
 
+    def settle_alone(self, target: int) -> bool:
+        """Unless it is done up to there. False where another process does something in the background: several that
+        settle at once would have the lock more often than those who write.
+        """
+        with self._alone() as alone, translated():
+            if alone and self._read_checkpoint().settled < target:
+                self.settle(gently=True)
+        return alone
+
     def prepare_segment(self) -> None:
         """Ahead of time, what would otherwise be done under the lock when the journal goes on to its next segment."""
         with self._alone() as alone, translated():
@@ -280,9 +289,8 @@ class Project:
         """Beforehand, what SQLite would otherwise do within a write, while everybody waits for that. The lock is only
         taken for what was written meanwhile.
         """
-        with self._alone() as alone, translated(), suppress(IndexLostError):
-            if alone:
-                self.index.fold_some()
+        with translated(), suppress(IndexLostError):
+            if self.index.fold_some():
                 with self._locked():
                     self.index.fold_some()
 

@@ -23,6 +23,7 @@ _SOON: Final = 0.02
 _LATER: Final = 1.0  # a claim that ends within this time has cost no file
 _LEAST_PAUSE: Final = 0.005
 _PAUSE: Final = 4.0  # times as long as the lock was held, so that callers have it most of the time
+_OTHERS_PAUSE: Final = 0.05
 _AFTER_FAILURE: Final = 5.0
 _FOLDED_AFTER: Final = 400  # writes, each of some ten pages of the index
 
@@ -32,6 +33,7 @@ class _Seen:
     """What was done for a project, by where its journal stood then."""
 
     epoch: int
+    to_settle: int
     prepared: int
     folded: int
 
@@ -51,11 +53,11 @@ class Settler:
     def note(self, project: "Project", tail: "Tail") -> None:
         """Each write passes here: is there anything to be done beforehand?"""
         if (seen := self._seen.get(project)) is None:
-            seen = self._seen[project] = _Seen(tail.epoch, -1, tail.lsn)
+            seen = self._seen[project] = _Seen(tail.epoch, 0, -1, tail.lsn)
         if seen.epoch != tail.epoch:
             # Once the journal has gone on to another segment, the ones before are to be settled.
-            seen.epoch = tail.epoch
-            self._put(project, _settle, 0.0)
+            seen.epoch, seen.to_settle = tail.epoch, project.journal.last_before_segment(tail)
+            self._put(project, self._settle, 0.0)
         if seen.prepared != tail.epoch and project.journal.is_half_full(tail):
             seen.prepared = tail.epoch
             self._put(project, _prepare_segment, 0.0)
@@ -72,6 +74,9 @@ class Settler:
             thread = self._thread
         if thread is not None:
             thread.join()
+
+    def _settle(self, project: "Project") -> float | None:
+        return None if project.settle_alone(self._seen[project].to_settle) else _OTHERS_PAUSE
 
     def _put(self, project: "Project", work: Work, delay: float) -> None:
         due = time.monotonic() + delay
@@ -119,10 +124,6 @@ def _place(project: "Project") -> float | None:
     if not project.place_some_alone():
         return None
     return max(_LEAST_PAUSE, (time.monotonic() - started) * _PAUSE)
-
-
-def _settle(project: "Project") -> None:
-    project.settle(gently=True)
 
 
 def _prepare_segment(project: "Project") -> None:

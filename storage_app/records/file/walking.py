@@ -3,8 +3,11 @@
 import hashlib
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from storage_app import strict_json
@@ -12,6 +15,7 @@ from storage_app.records import times
 from storage_app.records.declarations import Ids
 from storage_app.records.errors import InvalidError
 from storage_app.records.file import envelope, names, quarantine
+from storage_app.records.file.layer import FileLayer
 from storage_app.records.file.placing import ENTRIES, RECORD
 from storage_app.records.file.rows import Rows, base_folder, split_folder
 from storage_app.records.file.tables import Table
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int | None], None]
 _DEEPEST: Final = 2
 _EVERY: Final = 1000
+_READERS: Final = 4
+_PARCEL: Final = 32  # files that one of them reads in one go
+_MOST_AHEAD: Final = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -45,14 +52,26 @@ def fill(
 
     `expected` are the records that the journal has anyway: what is wrong with their files is no damage.
     """
+    with ThreadPoolExecutor(_READERS, "record reader") as readers:
+        return _filled(project, rows, table, expected, progress, readers)
+
+
+def _filled(
+    project: "Project",
+    rows: Rows,
+    table: Table,
+    expected: Expected,
+    progress: Progress | None,
+    readers: ThreadPoolExecutor,
+) -> tuple[int, list[tuple[Found, RecordId]]]:
     apart: list[tuple[Found, RecordId]] = []
     done = 0
     name = table.collection.name
     for records, streams in folders(project, table):
         ids: dict[str, RecordId] = {}
         entered = 0
-        for found in records:
-            entered_id = _enter(project, rows, table, found, f"{name}/{found.stem}" in expected)
+        for found, data in _read_ahead(readers, project.layer, records):
+            entered_id = _enter(project, rows, table, found, data, f"{name}/{found.stem}" in expected)
             if entered_id is not None:
                 ids[found.stem] = entered_id
                 entered += 1
@@ -170,8 +189,39 @@ def entries_of(data: bytes) -> tuple[list[str], int]:
     return lines, size
 
 
-def _enter(project: "Project", rows: Rows, table: Table, found: Found, expected: bool) -> RecordId | None:
-    data = project.layer.read(found.path)
+def _read_ahead(
+    readers: ThreadPoolExecutor, layer: FileLayer, records: list[Found]
+) -> Iterator[tuple[Found, bytes | None]]:
+    """Each file with what it holds. A disk that is asked for one file after the other gives a part of what it could,
+    so the next ones are asked for while these are taken in.
+    """
+    parcels = (records[start : start + _PARCEL] for start in range(0, len(records), _PARCEL))
+    asked = ((parcel, readers.submit(_contents, layer, parcel)) for parcel in parcels)
+    waiting = deque(islice(asked, _READERS))
+    while waiting:
+        parcel, reading = waiting.popleft()
+        contents = reading.result()
+        waiting += islice(asked, 1)
+        for place, found in enumerate(parcel):
+            yield found, contents[place] if place < len(contents) else layer.read(found.path)
+
+
+def _contents(layer: FileLayer, parcel: list[Found]) -> list[bytes | None]:
+    """Of the first only, where they are large."""
+    contents: list[bytes | None] = []
+    size = 0
+    for found in parcel:
+        if size > _MOST_AHEAD:
+            break
+        data = layer.read(found.path)
+        size += len(data or b"")
+        contents.append(data)
+    return contents
+
+
+def _enter(
+    project: "Project", rows: Rows, table: Table, found: Found, data: bytes | None, expected: bool
+) -> RecordId | None:
     if data is None:
         return None
     try:
