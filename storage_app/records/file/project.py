@@ -122,6 +122,7 @@ class Project:
         self.declared = declared
         self._lock = ProjectLock(layer, f"{self.own_folder}/lock")
         self._settling_lock = ProjectLock(layer, f"{self.own_folder}/settling")
+        self._preparing_lock = ProjectLock(layer, f"{self.own_folder}/preparing")
         self._timeout = timeout
         self._loaded = self._readable = False
         self._checkpoint = Checkpoint()
@@ -136,6 +137,7 @@ class Project:
         self.journal.close()
         self._lock.close()
         self._settling_lock.close()
+        self._preparing_lock.close()
 
     # Reading
 
@@ -264,14 +266,14 @@ class Project:
         """Unless it is done up to there. False where another process does something in the background: several that
         settle at once would have the lock more often than those who write.
         """
-        with self._alone() as alone, translated():
+        with _alone(self._settling_lock) as alone, translated():
             if alone and self._read_checkpoint().settled < target:
                 self.settle(gently=True)
         return alone
 
     def prepare_segment(self) -> None:
         """Ahead of time, what would otherwise be done under the lock when the journal goes on to its next segment."""
-        with self._alone() as alone, translated():
+        with _alone(self._preparing_lock) as alone, translated():
             if not alone:
                 return
             with self.session() as session:
@@ -298,7 +300,7 @@ class Project:
         """Writes a few files of records that were changed without; whether more are waiting. Where another process is
         at it, that one is left to do it.
         """
-        with self._alone() as alone:
+        with _alone(self._settling_lock) as alone:
             return self._place_some() if alone else True
 
     def keep_up(self, written: int) -> None:
@@ -393,19 +395,6 @@ class Project:
                 self.placing.remove_temporaries()
 
     # The way in
-
-    @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        """Whether no other process does what one does in the background, which it then leaves to this one."""
-        try:
-            self._settling_lock.acquire(0)
-        except LockTimeoutError:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            self._settling_lock.release()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -543,6 +532,20 @@ class Project:
 
     _suspect = False
     _durable = -1  # what the journal has up to this number cannot be lost, or stands there twice
+
+
+@contextmanager
+def _alone(lock: ProjectLock) -> Iterator[bool]:
+    """Whether no other process does what one does in the background, which it then leaves to this one."""
+    try:
+        lock.acquire(0)
+    except LockTimeoutError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _wipe(session: Session) -> int:
