@@ -14,7 +14,7 @@ from storage_app.records import query
 from storage_app.records.backend import Select
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
 from storage_app.records.errors import LockTimeoutError
-from storage_app.records.file import names, project, selecting, settling
+from storage_app.records.file import names, project, recovery, selecting, settling
 from storage_app.records.file.journal import SEGMENTS
 from storage_app.records.file.layer import FileLayer
 from storage_app.records.file.locks import ProjectLock
@@ -315,6 +315,18 @@ def test_the_log_of_the_index_is_folded_beside_the_writes(
         while index.stat().st_size <= before:
             store.insert("p", "jobs", {"status": "a", "text": "x" * 5000})
             assert time.monotonic() < deadline
+
+
+def test_an_index_that_another_process_made_anew_is_used_as_it_is(
+    store: FileRecordStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store, FileRecordStore([JOBS, THINGS, NOTES], root=tmp_path / "records") as other:
+        store.insert("p", "jobs", {"status": "a"})
+        other.insert("p", "jobs", {"status": "a"})
+        store.rebuild_index("p")
+        monkeypatch.setattr(recovery, "build", None)
+        other.insert("p", "jobs", {"status": "a"})
+        assert other.count("p", "jobs") == store.count("p", "jobs") == 3
 
 
 def test_a_reindex_looks_ids_and_unique_values_up() -> None:

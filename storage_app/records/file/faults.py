@@ -19,6 +19,10 @@ class IndexLostError(Exception):
     """The index is gone or no longer one; it is made again from the files. Never leaves the package."""
 
 
+class IndexReplacedError(IndexLostError):
+    """There is another one, which somebody made anew."""
+
+
 def translated() -> AbstractContextManager[None]:
     return _TRANSLATING
 

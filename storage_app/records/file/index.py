@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from storage_app.records.file.faults import IndexLostError
+from storage_app.records.file.faults import IndexLostError, IndexReplacedError
 from storage_app.records.file.layer import FileLayer
 
 _WRITER_CACHE: Final = 24_000  # KiB
@@ -113,7 +113,10 @@ class Index:
         if identity is not None:
             with self._guard:
                 self._drop()
-            raise IndexLostError("the index was deleted or replaced")
+            # The same file without its log may be half of an index, and is none.
+            if self._inode() in (None, identity[0]):
+                raise IndexLostError("the index was deleted, or its log")
+            raise IndexReplacedError("the index was replaced")
         if not self.exists():
             raise IndexLostError("there is no index")
 
@@ -151,6 +154,12 @@ class Index:
     def _inodes(self) -> _Identity | None:
         try:
             return os.stat(self.path).st_ino, os.stat(self._wal).st_ino  # noqa: PTH116
+        except OSError:
+            return None
+
+    def _inode(self) -> int | None:
+        try:
+            return os.stat(self.path).st_ino  # noqa: PTH116
         except OSError:
             return None
 

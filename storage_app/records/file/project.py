@@ -19,7 +19,7 @@ from storage_app.records.errors import LockTimeoutError, RecordStoreError, Unava
 from storage_app.records.file import checkpoint, effects, recovery
 from storage_app.records.file.changes import Changes
 from storage_app.records.file.checkpoint import Checkpoint
-from storage_app.records.file.faults import IndexLostError, translated
+from storage_app.records.file.faults import IndexLostError, IndexReplacedError, translated
 from storage_app.records.file.following import Following, Place, Wiping, give_back, waiting, written_ahead
 from storage_app.records.file.index import Index
 from storage_app.records.file.journal import Journal, Tail
@@ -425,10 +425,20 @@ class Project:
                         self._load()
                     return self._began(tables)
             except IndexLostError as error:
+                if isinstance(error, IndexReplacedError) and self._is_sound():
+                    continue
                 log.warning("The index of project %s is made anew: %s", self.slug, error)
                 with translated():
                     recovery.build(self, self._read_checkpoint())
         raise UnavailableError("the index keeps vanishing")
+
+    def _is_sound(self) -> bool:
+        """Whether the index that somebody put there is one of this journal."""
+        try:
+            with translated():
+                return recovery.is_at(self, self.journal.tail())
+        except IndexLostError:
+            return False
 
     def _began(self, tables: tuple[Table, ...]) -> Session:
         connection = self.index.writer()

@@ -79,7 +79,7 @@ def build(
     try:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA cache_size = -64000")
+        connection.execute("PRAGMA cache_size = -32000")
         connection.execute("BEGIN")
         for statement in COMMON.split(";"):
             connection.execute(statement)
