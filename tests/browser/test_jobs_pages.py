@@ -101,11 +101,11 @@ def test_a_job_is_watched_until_it_is_done(real: Visitor, project: Project) -> N
     page = live(real, f"/p/alpha/jobs/{job.id}/")
     (claimed,) = claims.claim(COMMAND, project.slug, ClaimRequest("w1"))
     say(page, "jobs")
-    expect(page.locator("#job-head")).to_contain_text("Processing", timeout=2000)
+    expect(page.locator("#job-head")).to_contain_text("Processing")
     expect(page.get_by_role("button", name="Take back")).to_be_visible()
     claims.complete(COMMAND, project.slug, job.id, claimed.lease_token, {"pages": 3})
     say(page, "jobs")
-    expect(page.locator("#job-head")).to_contain_text("Completed", timeout=2000)
+    expect(page.locator("#job-head")).to_contain_text("Completed")
     expect(page.locator("#job-body")).to_contain_text('"pages": 3')
     expect(page.get_by_role("button", name="Take back")).to_have_count(0)
 

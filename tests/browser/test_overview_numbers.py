@@ -33,7 +33,7 @@ def real(visit: Visitor, settings: Settings, project: Project, memory_store: Rec
     """`visit` among the product's own addresses, in a project that was at work for a day."""
     settings.ROOT_URLCONF = "tests.browser.real_urls"
     jobs_world.fill(project, clock)
-    numbers_world.fill(memory_store, project.slug, clock.now)
+    numbers_world.fill(memory_store, project.slug, clock.now, each=300)
     job_numbers.run(EVER)
     return visit
 
