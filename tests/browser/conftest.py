@@ -159,6 +159,13 @@ def visit(
     assert complaints == []
 
 
+@pytest.fixture
+def real(visit: Visitor, settings: Settings) -> Visitor:
+    """`visit` among the product's own addresses."""
+    settings.ROOT_URLCONF = "tests.browser.real_urls"
+    return visit
+
+
 def _session() -> str:
     user, _ = User.objects.get_or_create(username="ada", defaults={"is_staff": True, "is_superuser": True})
     client = Client()

@@ -22,12 +22,6 @@ BASE = "/p/alpha/documents/default/"
 
 
 @pytest.fixture
-def real(visit: Visitor, settings: Settings) -> Visitor:
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
-    return visit
-
-
-@pytest.fixture
 def world(project: Project, settings: Settings) -> Iterator[Documents]:
     yield documents_world.fill(project, settings)
     file_storages.close()

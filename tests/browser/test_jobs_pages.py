@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.job_states import JobState
@@ -24,12 +23,6 @@ AT_END = """(() => {
     const box = document.getElementById("log-lines");
     return box.scrollTop > 0 && box.scrollHeight - box.scrollTop - box.clientHeight < 40;
 })()"""
-
-
-@pytest.fixture
-def real(visit: Visitor, settings: Settings) -> Visitor:
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
-    return visit
 
 
 @pytest.fixture

@@ -21,12 +21,6 @@ SUMMARISE = f"{BASE}prompts/summarise/"
 
 
 @pytest.fixture
-def real(visit: Visitor, settings: Settings) -> Visitor:
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
-    return visit
-
-
-@pytest.fixture
 def world(project: Project, settings: Settings) -> Iterator[Library]:
     yield library_world.fill(project, settings)
     file_storages.close()

@@ -5,9 +5,7 @@ operation that is watched, failures of one cause.
 import re
 from datetime import timedelta
 
-import pytest
 from playwright.sync_api import Page, expect
-from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.job_states import JobState
@@ -22,12 +20,6 @@ from tests.browser.inspection import MEASURED, faults, inspect
 from tests.browser.jobs_world import HOSTILE
 from tests.browser.test_jobs_pages import live, say
 from tests.factories import claim_job, make_job
-
-
-@pytest.fixture
-def real(visit: Visitor, settings: Settings) -> Visitor:
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
-    return visit
 
 
 def fail(project: Project, message: str, number: int) -> None:

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
-from pytest_django import Settings
 
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.models import Project
@@ -29,13 +28,12 @@ EVER = Deadline(timedelta(days=1))
 
 
 @pytest.fixture
-def real(visit: Visitor, settings: Settings, project: Project, memory_store: RecordStore, clock: Clock) -> Visitor:
-    """`visit` among the product's own addresses, in a project that was at work for a day."""
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
+def real(real: Visitor, project: Project, memory_store: RecordStore, clock: Clock) -> Visitor:
+    """In a project that was at work for a day."""
     jobs_world.fill(project, clock)
     numbers_world.fill(memory_store, project.slug, clock.now, each=300)
     job_numbers.run(EVER)
-    return visit
+    return real
 
 
 def test_charts_of_every_span_are_in_order(real: Visitor) -> None:

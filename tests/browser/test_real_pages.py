@@ -4,7 +4,6 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from jobs_app.domain.access import COMMAND, Role
@@ -25,9 +24,8 @@ PAGES = (
 
 
 @pytest.fixture
-def real(visit: Visitor, settings: Settings, project: Project, memory_store: RecordStore) -> Visitor:
-    """`visit` among the product's own addresses, with something of everything to see."""
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
+def real(real: Visitor, project: Project, memory_store: RecordStore) -> Visitor:
+    """With something of everything to see."""
     Project.objects.filter(pk=project.pk).update(name=HOSTILE, description=HOSTILE * 5)
     Membership.objects.create(project=project, user=make_person("eve"), role=Role.VIEWER)
     tokens.create(COMMAND, "alpha", HOSTILE, ["read", "work"])
@@ -37,7 +35,7 @@ def real(visit: Visitor, settings: Settings, project: Project, memory_store: Rec
     memory_store.insert("alpha", "free.notes", {"text": HOSTILE})
     note = memory_store.insert("alpha", "free.notes", {"text": HOSTILE})
     memory_store.quarantine("alpha", "free.notes", note.id, HOSTILE)
-    return visit
+    return real
 
 
 def test_every_page_is_in_order(real: Visitor) -> None:

@@ -9,7 +9,6 @@ from jobs_app.domain.new_run import NewRun
 from jobs_app.models import Project
 from jobs_app.services import artifacts, claims, documents, files, jobs, runs
 from jobs_app.services.artifacts import NewArtifact
-from storage_app.records.base import RecordStore
 from tests.browser.conftest import Visitor
 from tests.browser.inspection import MEASURED, inspect
 from tests.factories import claim_job
@@ -18,9 +17,8 @@ HOSTILE = "<img src=x onerror=alert(1)>" + "wide" * 50
 
 
 @pytest.fixture
-def pages(settings: Settings, project: Project, memory_store: RecordStore) -> list[str]:
+def pages(settings: Settings, project: Project) -> list[str]:
     """A draft, and a run with every state, two attempts and several causes of failure."""
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
     settings.FILE_STORAGES = {"default": {"provider": "memory"}}
     draft = runs.create(COMMAND, "alpha", NewRun(name=HOSTILE, tags=[HOSTILE[:60]], options={"x": HOSTILE})).run.id
     full = runs.create(COMMAND, "alpha", NewRun(name="Outlines of the handbook")).run.id
@@ -61,7 +59,7 @@ def pages(settings: Settings, project: Project, memory_store: RecordStore) -> li
     ]
 
 
-def test_every_page_is_in_order(visit: Visitor, pages: list[str], other_project: Project) -> None:
-    opened = visit("/projects/", **MEASURED)
+def test_every_page_is_in_order(real: Visitor, pages: list[str], other_project: Project) -> None:
+    opened = real("/projects/", **MEASURED)
     opened.expected.append("410 (Gone)")
     inspect(opened, [*pages, "/p/beta/runs/"])  # which has none

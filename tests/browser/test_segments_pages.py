@@ -6,24 +6,16 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.segment import Source, Tier
 from jobs_app.models import Project
 from jobs_app.services import free_records, segment_search, segments
-from storage_app.records.base import RecordStore
 from tests.browser.conftest import Visitor
 from tests.browser.inspection import MEASURED, inspect
 from tests.factories import make_segment
 
 HOSTILE = "<img src=x onerror=alert(1)>" + "wide" * 50
-
-
-@pytest.fixture
-def real(visit: Visitor, settings: Settings, memory_store: RecordStore) -> Visitor:
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
-    return visit
 
 
 @pytest.fixture
