@@ -51,7 +51,7 @@ class Command(BaseCommand):
         if failed:
             self.stdout.write(f"FAILED before pytest: {', '.join(failed)}")
         self.stdout.flush()
-        code = _pytest(arguments or ["-n", str(_cores())], browser, failed)
+        code = _pytest(arguments or ["-n", str(_cores()), "--dist", "worksteal"], browser, failed)
         return code or (1 if failed else 0)
 
     def _passes(self, title: str, command: list[str]) -> bool:
