@@ -72,6 +72,10 @@ class Server:
     def mark(self, name: str) -> None:
         (self.marks / name).touch()
 
+    def forget_marks(self) -> None:
+        for mark in self.marks.iterdir():
+            mark.unlink()
+
     def await_mark(self, name: str) -> None:
         until((self.marks / name).exists, f"the mark {name}\n{self.log()}")
 
