@@ -22,7 +22,7 @@ from jobs_app.stores.job_records import JobRecords
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests.contracts.backends import BACKENDS, SHARED
-from tests.durability.processes import CONTEXT
+from tests.processes import CONTEXT
 
 PROJECT = "killed"
 WORKERS, KILLED, JOBS = 4, 2, 60

@@ -16,7 +16,7 @@ from storage_app.records.operations import Record
 from tests import databases
 from tests.durability import database_load
 from tests.durability.database_load import PROJECT, TASKS
-from tests.durability.processes import CONTEXT
+from tests.processes import CONTEXT
 
 PATIENCE = 300
 ROUNDS = 10

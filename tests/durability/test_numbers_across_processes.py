@@ -18,7 +18,7 @@ from jobs_app.stores.job_numbers import FACTS, TYPES, WHOLE, NumberRecords, fact
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests.contracts.backends import BACKENDS, SHARED
-from tests.durability.processes import CONTEXT
+from tests.processes import CONTEXT
 
 PROJECT = "counted"
 ENDS, PROCESSES, KILLED = 400, 3, 2

@@ -22,7 +22,7 @@ from jobs_app.stores.operations import OperationRecords
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests.contracts.backends import BACKENDS, SHARED
-from tests.durability.processes import CONTEXT
+from tests.processes import CONTEXT
 
 PROJECT = "killed-runners"
 JOBS, BATCH, KILLED = 300, 10, 3

@@ -18,7 +18,7 @@ from jobs_app.stores.segments import SEGMENTS
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests.contracts.backends import BACKENDS, SHARED, Opening
-from tests.durability.processes import CONTEXT
+from tests.processes import CONTEXT
 
 PROJECT: Final = "written"
 WRITERS: Final = int(os.environ.get("SEGMENT_WRITERS", "3"))

@@ -10,7 +10,7 @@ def _context() -> ForkServerContext | SpawnContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "tests.durability.made_ready"])
+    context.set_forkserver_preload(["pytest", "tests.made_ready"])
     return context
 
 
