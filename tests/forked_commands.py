@@ -37,7 +37,7 @@ class ForkedCommands:
         self._line, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.forked_commands"], cwd=ROOT, env=dict(environ), stdin=theirs
+                [sys.executable, "-m", "tests.forked_commands"], cwd=ROOT, env=dict(environ), stdin=theirs.fileno()
             )
 
     def start(

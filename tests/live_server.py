@@ -24,7 +24,7 @@ DATABASE_STORE = {"HOLDFAST_RECORD_STORE": "database"}
 class Installation:
     """A data folder, prepared, with any number of server processes over it."""
 
-    def __init__(self, data: Path, database: Path | None = None, **environ: str) -> None:
+    def __init__(self, data: Path, database: Path | None = None, /, **environ: str) -> None:
         """`database` is an SQLite file with all tables, which is copied; without one the tables are made."""
         self.data = data
         data.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ class LiveServer:
 
 
 @contextlib.contextmanager
-def installed(data: Path, database: Path | None = None, **environ: str) -> Iterator[Installation]:
+def installed(data: Path, database: Path | None = None, /, **environ: str) -> Iterator[Installation]:
     installation = Installation(data, database, **environ)
     try:
         yield installation
