@@ -19,7 +19,7 @@ from tests.browser.test_jobs_pages import tab_to
 from tests.project.servers import ROOT, free_port
 from tests.project.test_up import Up, _plain_environment
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signals")
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="ends by POSIX signals"), pytest.mark.long]
 PASSWORD = "a-longer-one-of-my-own"
 TRACEBACK = 'Traceback (most recent call last):\n  File "split.py", line 41, in split\nIndexError: page 17 of 16'
 

@@ -42,6 +42,7 @@ def database(
             databases.forget(databases.use(chosen))
 
 
+@pytest.mark.long
 def test_killed_processes_lose_nothing_and_do_nothing_twice(database: databases.Settings) -> None:
     seed = random.randrange(1 << 30)
     dice = random.Random(seed)

@@ -8,7 +8,7 @@ import pytest
 from tests.durability import live_load
 from tests.live_server import DATABASE_STORE, FILE_STORE, Installation, installed
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals")
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals"), pytest.mark.long]
 JOBS, KILLS = 90, 4
 
 

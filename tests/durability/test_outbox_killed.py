@@ -35,7 +35,7 @@ STRIDES = {"local": 1, "github": STRIDE, "object": STRIDE}
 WRITES = int(os.environ.get("OUTBOX_WRITES", "10"))
 PATIENCE = 600
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
+pytestmark = [pytest.mark.skipif(os.name == "nt", reason="kills with a signal"), pytest.mark.long]
 
 
 @contextmanager

@@ -14,7 +14,10 @@ import pytest
 from tests.project.servers import PATIENCE, free_port
 from tests.project.test_up import Up
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="up is ended by POSIX signals in these tests")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="up is ended by POSIX signals in these tests"),
+    pytest.mark.long,
+]
 
 CANARY = "canary7f3a9"
 SECRET_KEY = f"{CANARY}-QwErTyUiOpAsDfGhJkLzXcVbNm-0123456789-abcdefghijklm"

@@ -16,7 +16,7 @@ import pytest
 from project.supervisor import Supervisor
 from tests.project.servers import PATIENCE, ROOT, alive, answered, free_port, kill, until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals")
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals"), pytest.mark.long]
 
 
 class Up:
