@@ -18,6 +18,7 @@ from storage_app.records.file.layer import FileLayer
 _WRITER_CACHE: Final = 24_000  # KiB
 _READER_CACHE: Final = 4_000
 _MOST_IDLE: Final = 8
+_SHORT_LOG: Final = 1000  # pages
 _LONGEST_LOG: Final = 16_000  # pages; `fold_some` keeps it shorter, except in a bulk load
 _Identity = tuple[int, int]
 
@@ -84,11 +85,11 @@ class Index:
 
     def fold_some(self) -> bool:
         """The log's pages into the database, while others write; once all are in, the next writer begins it anew.
-        False where somebody else is at it.
+        False where somebody else is at it, or just was.
         """
         with self.reader() as connection:
-            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return not busy
+            busy, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return not busy and pages > _SHORT_LOG
 
     def fold_log(self) -> None:
         """The log's pages into the database, and both durable; for a clean end."""
