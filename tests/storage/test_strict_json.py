@@ -157,6 +157,12 @@ def test_what_was_written_here_is_read_the_same_without_being_judged_again(value
     assert json.dumps(strict_json.loads_own(text)) == json.dumps(strict_json.loads_object(text))
 
 
+def test_what_rotted_since_it_was_written_is_refused_with_its_place() -> None:
+    for text in ("", "{", '{"a": nonsense}', "]"):
+        with pytest.raises(StrictJSONError):
+            strict_json.loads_own(text)
+
+
 @given(st.text() | st.text('{}[]",:\\u0dDc8 \n1e9.-NatI'))
 def test_the_reader_never_fails_in_another_way(text: str) -> None:
     with contextlib.suppress(StrictJSONError):
