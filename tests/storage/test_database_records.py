@@ -181,6 +181,22 @@ def test_counting_by_an_indexed_field_scans_nothing(
     assert _scans(plans) == []
 
 
+def test_a_count_of_a_few_values_reads_no_other_counters(
+    record_store: DatabaseRecordStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = [{"status": status, "kind": f"k{number}"} for number in range(40) for status in "ab"]
+    record_store.insert_many("p", "planned", kinds)
+    read, rows = record_store._database.read, []
+
+    def noted(sql: str, parameters: Any = (), planned: bool = False) -> list[tuple[Any, ...]]:
+        rows.extend(read(sql, parameters, planned))
+        return rows
+
+    monkeypatch.setattr(record_store._database, "read", noted)
+    assert record_store.count("p", "planned", {"status__in": ["a", "b", "c"], "kind": "k7"}) == 2
+    assert len(rows) == 2
+
+
 def test_a_few_among_many_are_found_by_their_index(record_store: DatabaseRecordStore, plans: list[str]) -> None:
     record_store.insert("p", "planned", {"status": "rare", "created_at": "2026-01-01T00:00:00Z"})
     connections[record_store._database._connections.alias].cursor().execute("ANALYZE")
