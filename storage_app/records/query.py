@@ -24,7 +24,7 @@ or datetime. On any other field it is that of the JSON values. No value is ever 
 text."""
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeAlias
@@ -184,10 +184,19 @@ def _compiled(collection: Collection, conditions: Conditions) -> Where:
     nodes = (
         [parse(name, value) for name, value in conditions.items()] if isinstance(conditions, Mapping) else conditions
     )
-    where = tuple(_compiled_node(collection, node) for node in nodes)
+    where = tuple(_flat(_compiled_node(collection, node) for node in nodes))
     if sum(map(_size, where)) > MOST_CONDITIONS:
         raise InvalidError(f"more than {MOST_CONDITIONS} conditions", "conditions")
     return where
+
+
+def _flat(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Conditions that must all hold, each by itself: so that an index is used for those it knows."""
+    for node in nodes:
+        if isinstance(node, AllOf):
+            yield from _flat(node.parts)
+        else:
+            yield node
 
 
 def _plain_key(conditions: Conditions) -> object:

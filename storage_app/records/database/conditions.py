@@ -3,7 +3,6 @@
 For null a comparison is unknown in SQL, which counts as false; `IS NOT TRUE` is the `NOT` that sees it so.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -12,7 +11,7 @@ from storage_app.records import written
 from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import Layout
 from storage_app.records.declarations import LARGEST_INTEGER, Key, Kind
-from storage_app.records.query import AllOf, AnyOf, Condition, Node, Not, Op, Where
+from storage_app.records.query import AnyOf, Condition, Node, Not, Op, Where
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Narrowed:
 
 def narrowed(layout: Layout, dialect: Dialect, where: Where) -> Narrowed:
     result = Narrowed()
-    for node in _flat(where):
+    for node in where:
         expression = _expression(layout, dialect, node)
         if expression is None or not expression.exact:
             result.rest.append(node)
@@ -84,14 +83,6 @@ def after_prefix(prefix: str) -> str | None:
 _RANGES: Final = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
 _NEVER: Final = Expression("1 = 0")
 _ALWAYS: Final = Expression("1 = 1")
-
-
-def _flat(nodes: Iterable[Node]) -> Iterable[Node]:
-    for node in nodes:
-        if isinstance(node, AllOf):
-            yield from _flat(node.parts)
-        else:
-            yield node
 
 
 def _expression(layout: Layout, dialect: Dialect, node: Node) -> Expression | None:
