@@ -20,14 +20,14 @@ from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.number_spans import WINDOWS
 from jobs_app.models import Project
-from jobs_app.pages import failures, first_steps, job_charts, job_rows
+from jobs_app.pages import failures, first_steps, job_charts, job_rows, storage_rows
 from jobs_app.pages import workers as worker_pages
 from jobs_app.pages.job_charts import Quantiles
 from jobs_app.pages.job_rows import JobRow
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.pages.shell import Tone
 from jobs_app.pages.workers import WorkerRow
-from jobs_app.services import access, job_counts, job_statistics, jobs, workers
+from jobs_app.services import access, job_counts, job_statistics, jobs, storages, workers
 from jobs_app.services.job_counts import JobCounts
 from jobs_app.services.job_statistics import DEFAULT_WINDOW, JobStatistics
 from jobs_app.services.jobs import JobFilter
@@ -81,11 +81,7 @@ def show(request: PageRequest, slug: str) -> HttpResponse:
     counts = job_counts.of(actor, slug)
     if part == "now":
         return render(request, "overview/index/_now.html", _now(actor, project, counts))
-    if (
-        not counts.total
-        and not workers.of(actor, slug, limit=1).workers
-        and not job_statistics.has_history(actor, slug)
-    ):
+    if not counts.total and _is_new(actor, slug):
         return render(request, "overview/empty.html", {"project": project, **first_steps.commands(request, slug)})
     context = {**_now(actor, project, counts), **_numbers(request, actor, project)}
     return render(request, "overview/index.html", context)
@@ -111,6 +107,7 @@ def _now(actor: Actor, project: Project, counts: JobCounts) -> dict[str, Any]:
         "needs": list(needs(slug, counts, queue, at_work)),
         "running": _latest(actor, slug, [JobState.PROCESSING], "-created_at", moment),
         "failure_groups": failures.latest(actor, slug, SHOWN),
+        "storages": [storage_rows.room(state, slug) for state in storages.of_project(actor, slug)[:SHOWN]],
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
     }
 
