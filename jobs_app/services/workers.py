@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job import By, Job
 from jobs_app.domain.job_states import JobState
-from jobs_app.domain.worker import FORGOTTEN, Controls, Stop, Worker, WorkerState
+from jobs_app.domain.worker import FORGOTTEN, Controls, Stop, Worker, WorkerGlance, WorkerState
 from jobs_app.errors import InvalidError, NotFoundError
 from jobs_app.services import access, audit
 from jobs_app.stores import controls as control_records
@@ -67,6 +67,17 @@ def of(actor: Actor, slug: str, cursor: str | None = None, limit: int = 50) -> W
         raise InvalidError.at("cursor", "is not one that this list gave out") from error
     found = _readable(store, project.slug, page.records)
     return WorkerPage(_states(store, project.slug, found), page.next_cursor)
+
+
+def glance(actor: Actor, slug: str, limit: int) -> list[WorkerGlance]:
+    """The first of `of`, without the jobs themselves: a look that costs the same whatever they hold."""
+    project = access.project_for(actor, slug, Scope.READ)
+    store = record_store()
+    seen = {"last_seen_at__gt": store.now() - FORGOTTEN}
+    page = store.query(project.slug, WORKERS.name, seen, order="-last_seen_at", limit=limit)
+    drained, at_work = control_records.read(store, project.slug).workers, busy(store, project.slug)
+    found = _readable(store, project.slug, page.records)
+    return [WorkerGlance(worker, worker.id in at_work, drained.get(worker.id)) for worker in found]
 
 
 def names(actor: Actor, slug: str, limit: int) -> list[str]:

@@ -152,14 +152,14 @@ def same(one: object, other: object) -> bool:
 _PLAIN: Final = frozenset({str, int, bool})
 _MOST_REMEMBERED: Final = 1000
 _SUFFIXES: Final = {op.value: op for op in Op if op is not Op.EQ}
-_RANGES: Final[Mapping[Op, Callable[[Any, Any], bool]]] = {
+RANGES: Final[Mapping[Op, Callable[[Any, Any], bool]]] = {
     Op.LT: lambda a, b: a < b,
     Op.LTE: lambda a, b: a <= b,
     Op.GT: lambda a, b: a > b,
     Op.GTE: lambda a, b: a >= b,
 }
 _EXACT: Final = frozenset({Op.EQ, Op.NE, Op.IN, Op.ISNULL})
-_ORDERED: Final = _EXACT | _RANGES.keys()
+_ORDERED: Final = _EXACT | RANGES.keys()
 _TEXTUAL: Final = frozenset({Op.CONTAINS, Op.STARTSWITH, Op.SEARCH})
 _ALLOWED: Final = {
     Kind.TEXT: _ORDERED | _TEXTUAL,
@@ -309,8 +309,8 @@ def _compare(condition: Condition, value: Any) -> bool:
         return any(same(value, item) for item in wanted)
     if op is Op.ISNULL:
         return (value is None) is wanted
-    if op in _RANGES:
-        return _comparable(value, wanted) and _RANGES[op](value, wanted)
+    if op in RANGES:
+        return _comparable(value, wanted) and RANGES[op](value, wanted)
     if op is Op.CONTAINS:
         return _has(value, wanted)
     if op is Op.STARTSWITH:
