@@ -16,11 +16,13 @@ from storage_app.records.query import AnyOf, Condition, Node, Not, Op, Where
 
 @dataclass(frozen=True)
 class Expression:
-    """SQL with its parameters; `exact`: it holds for just the rows that match, otherwise for some more."""
+    """SQL with its parameters; `exact`: it holds for just the rows that match, otherwise for some more. `by_row` is the
+    same said so that each row is judged by itself, where that is to be said."""
 
     sql: str
     parameters: tuple[Any, ...] = ()
     exact: bool = True
+    by_row: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,13 +167,13 @@ def _among(column: str, values: tuple[Any, ...]) -> Expression:
 def _element(layout: Layout, node: Condition, alone: bool = True) -> Expression | None:
     if node.op is not Op.CONTAINS or node.field is None or not _can_be_sent(node.value):
         return None
-    # With an offset, of nothing, PostgreSQL looks each row's element up; without, it may gather all rows that have it.
-    offset = "" if alone else " LIMIT 1 OFFSET 0"
-    sql = (
-        f"EXISTS (SELECT 1 FROM {layout.elements_table} AS e WHERE e.project = {layout.table}.project"
-        f" AND e.field = %s AND e.element = %s AND e.id = {layout.table}.id{offset})"
+    sought = (
+        f"SELECT 1 FROM {layout.elements_table} AS e WHERE e.project = {layout.table}.project"
+        f" AND e.field = %s AND e.element = %s AND e.id = {layout.table}.id"
     )
-    return Expression(sql, (node.field.name, node.value))
+    # With an offset, of nothing, PostgreSQL looks each row's element up; without, it may gather all rows that have it.
+    by_row = f"EXISTS ({sought} LIMIT 1 OFFSET 0)"
+    return Expression(f"EXISTS ({sought})" if alone else by_row, (node.field.name, node.value), by_row=by_row)
 
 
 def _words(column: str, dialect: Dialect, node: Condition) -> Expression | None:
