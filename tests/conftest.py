@@ -33,6 +33,11 @@ class Clock:
         self.now += timedelta(**step)
 
 
+@pytest.hookimpl(trylast=True)  # after the order was shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True)
 def quick_hasher(settings: Settings) -> None:
     """Passwords are hashed for real where that is the point; elsewhere it would only take time."""

@@ -4,8 +4,9 @@ A route that is not in the table below fails the last test.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -25,7 +26,6 @@ from tests.factories import (
     job_cast,
     library_cast,
     make_person,
-    make_project,
     make_token,
     run_cast,
     segment_cast,
@@ -39,6 +39,7 @@ HIDDEN = "hidden"  # as SERVER, and nobody else is told that it exists
 PERSON = "person"  # anybody who is logged in
 TOKEN_HOLDER = "anybody with a login or token"
 EVERYBODY = "everybody"
+ANYBODY = {PERSON, TOKEN_HOLDER, EVERYBODY}  # once logged in
 WORK_OR_WRITE = "work or write"  # either scope is enough
 
 
@@ -54,6 +55,10 @@ class Route:
     @property
     def in_project(self) -> bool:
         return any(part in self.path for part in ("<p>", "<slug:slug>", "quarantine/<id>"))
+
+    @property
+    def only_reads(self) -> bool:
+        return self.method in {"GET", "HEAD"}
 
     @property
     def is_api(self) -> bool:
@@ -363,24 +368,56 @@ def name_of(route: Route) -> str:
     return f"{route.method} /{route.path}"
 
 
-def routes(which: Callable[[Route], bool] = lambda route: True) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("route", [route for route in ROUTES if which(route)], ids=name_of)
-
-
 @dataclass(frozen=True)
 class World:
-    """A project with something of everything in it, and one that is somebody else's."""
+    """A project with one of each in it, made when a route asks for its name, and one that is somebody else's."""
 
     project: Project
     foreign: Project
     member: User
-    token: Token
-    invitation: str
-    set_aside: str
-    jobs: dict[str, str]  # ids by what can be done to them
-    changes: dict[str, str]  # likewise, of files
-    runs: dict[str, str]  # likewise, of runs
-    segments: dict[str, str]  # likewise, of segments
+    store: RecordStore
+
+    @cached_property
+    def token(self) -> Token:
+        return tokens.create(COMMAND, self.project.slug, "existing", [Scope.READ])[0]
+
+    @cached_property
+    def invitation(self) -> list[str]:
+        """The two secret parts of the address that invites a newcomer."""
+        return people.invite(COMMAND, "newcomer")[1].split("/")[2:4]
+
+    @cached_property
+    def set_aside(self) -> str:
+        note = self.store.insert(self.project.slug, "free.notes", {"text": "odd"})
+        return self.store.quarantine(self.project.slug, "free.notes", note.id, "it makes no sense").id
+
+    @cached_property
+    def jobs(self) -> dict[str, str]:
+        """Ids by what can be done to them; likewise below."""
+        made = job_cast(self.project)
+        workspaces.write(COMMAND, self.project.slug, made["pending"], "a.txt", [b"x"], 1)
+        return made
+
+    @cached_property
+    def changes(self) -> dict[str, str]:
+        return file_cast(self.project)
+
+    @cached_property
+    def runs(self) -> dict[str, str]:
+        return run_cast(self.project)
+
+    @cached_property
+    def segments(self) -> dict[str, str]:
+        return segment_cast(self.project)
+
+    @cached_property
+    def record(self) -> str:
+        return str(free_records.create(COMMAND, self.project.slug, "tasks", {"a": 1}).id)
+
+    @cached_property
+    def prompt(self) -> str:
+        library_cast(self.project)
+        return "summarise"
 
     def id_for(self, route: Route) -> str:
         if "quarantine" in route.path:
@@ -392,15 +429,16 @@ class World:
         if "/runs/" in route.path:
             return self.runs["running" if route.method == "POST" and "artifacts" in route.path else "drafted"]
         if "/records/" in route.path:
-            return "1"
+            return self.record
         if "/segments/" in route.path:
             return self.segments["forgotten" if "trash" in route.path else "stored"]
         return self.job_for(route)
 
     def body_for(self, route: Route) -> Any:
+        if "/runs/" not in route.path or not isinstance(route.body, dict):
+            return route.body
         named = {name.upper(): id for name, id in self.runs.items()}
-        body = route.body
-        return {key: named.get(str(value), value) for key, value in body.items()} if isinstance(body, dict) else body
+        return {key: named.get(str(value), value) for key, value in route.body.items()}
 
     def job_for(self, route: Route) -> str:
         verb = route.path.rpartition("/")[2]
@@ -412,6 +450,35 @@ class World:
             return self.jobs["undoable" if verb == "undo" else "operation"]
         held = {"heartbeat", "complete", "fail", "release"}
         return self.jobs["held" if verb in held else "failed" if verb == "retry" else "pending"]
+
+
+# what a route works with, by words of its path; runs come first, as nothing else may be due where they are made
+MADE_FOR = {
+    "runs": ["runs"],
+    "artifacts": ["runs"],
+    "jobs": ["jobs"],
+    "failures": ["jobs"],
+    "operations": ["jobs"],
+    "views": ["jobs"],
+    "trash": ["jobs"],
+    "workers": ["jobs"],
+    "pauses": ["jobs"],
+    "library": ["prompt"],
+    "segments": ["segments"],
+    "records": ["record"],
+    "agent": ["record"],
+    "storages": ["changes", "set_aside"],
+    "documents": ["changes"],
+    "quarantine": ["set_aside"],
+    "tokens": ["token"],
+}
+
+
+def furnish(world: World, route: Route) -> None:
+    for word, things in MADE_FOR.items():
+        if word in route.path.split("/"):
+            for thing in things:
+                getattr(world, thing)
 
 
 @pytest.fixture
@@ -426,60 +493,58 @@ def world(
     monkeypatch.setattr(lease, "new_token", lambda: LEASE)
     member = make_person("eve", roles={project: Role.VIEWER})
     make_person("anna", roles={project: Role.ADMIN})
-    token, _ = tokens.create(COMMAND, project.slug, "existing", [Scope.READ])
-    _, invitation = people.invite(COMMAND, "newcomer")
-    note = memory_store.insert(project.slug, "free.notes", {"text": "odd"})
-    set_aside = memory_store.quarantine(project.slug, "free.notes", note.id, "it makes no sense").id
-    runs = run_cast(project)
-    jobs = job_cast(project)
-    library_cast(project)
-    workspaces.write(COMMAND, project.slug, jobs["pending"], "a.txt", [b"x"], 1)
-    free_records.create(COMMAND, project.slug, "tasks", {"a": 1})
-    segments = segment_cast(project)
-    files = file_cast(project)
-    return World(project, other_project, member, token, invitation, set_aside, jobs, files, runs, segments)
+    return World(project, other_project, member, memory_store)
 
 
 def address(route: Route, world: World, caller: User | None = None) -> str:
-    _, _, uid, secret, _ = world.invitation.split("/")
-    session = logins.sessions_of(caller).first() if caller else None
-    name = session.name if session and "sessions" in route.path else "clean-up"
-    name = world.set_aside if "quarantine" in route.path else name
-    name = "summarise" if "library" in route.path else name
-    values = {
-        "<kind>": "prompts",
-        "<p>": world.project.slug,
-        "<slug:slug>": world.project.slug,
-        "<username>": world.member.username,
-        "<job_id>": world.job_for(route),
-        "<worker_id>": "w1",
-        "<slug:action>": "retry",
-        "<view_id>": world.jobs["view"],
-        "<operation_id>": world.jobs["operation"],
-        "<fingerprint>": world.jobs["cause"],
-        "<token_id>": str(world.token.pk),
-        "<int:token_id>": str(world.token.pk),
-        "<uid>": uid,
-        "<token>": secret,
-        "<slug:name>": "index",
-        "<path:path>": "a.txt",
-        "<s>": "default",
-        "<slug:storage>": "default",
-        "<int:id>": world.changes["parked"],
-        "<id>": world.id_for(route),
-        "<run_id>": world.runs["drafted"],
-        "<document_id>": world.runs["attached"],
-        "<doc>": world.runs["attached"],
-        "<version>": "1",
-        "<collection>": "tasks",
-        "<segment_id>": world.segments["stored"],
-        "<int:record_id>": "1",
-        "<name>": name,
-    }
+    furnish(world, route)
     path = route.path
-    for placeholder, value in values.items():
-        path = path.replace(placeholder, value)
+    for placeholder, value in _values(route, world, caller).items():
+        if placeholder in path:
+            path = path.replace(placeholder, value())
     return f"/{path}{QUERIES.get(name_of(route), '')}"
+
+
+def _values(route: Route, world: World, caller: User | None) -> dict[str, Callable[[], str]]:
+    return {
+        "<kind>": lambda: "prompts",
+        "<p>": lambda: world.project.slug,
+        "<slug:slug>": lambda: world.project.slug,
+        "<username>": lambda: world.member.username,
+        "<job_id>": lambda: world.job_for(route),
+        "<worker_id>": lambda: "w1",
+        "<slug:action>": lambda: "retry",
+        "<view_id>": lambda: world.jobs["view"],
+        "<operation_id>": lambda: world.jobs["operation"],
+        "<fingerprint>": lambda: world.jobs["cause"],
+        "<token_id>": lambda: str(world.token.pk),
+        "<int:token_id>": lambda: str(world.token.pk),
+        "<uid>": lambda: world.invitation[0],
+        "<token>": lambda: world.invitation[1],
+        "<slug:name>": lambda: "index",
+        "<path:path>": lambda: "a.txt",
+        "<s>": lambda: "default",
+        "<slug:storage>": lambda: "default",
+        "<int:id>": lambda: world.changes["parked"],
+        "<id>": lambda: world.id_for(route),
+        "<run_id>": lambda: world.runs["drafted"],
+        "<document_id>": lambda: world.runs["attached"],
+        "<doc>": lambda: world.runs["attached"],
+        "<version>": lambda: "1",
+        "<collection>": lambda: "tasks",
+        "<segment_id>": lambda: world.segments["stored"],
+        "<int:record_id>": lambda: world.record,
+        "<name>": lambda: _name(route, world, caller),
+    }
+
+
+def _name(route: Route, world: World, caller: User | None) -> str:
+    if "library" in route.path:
+        return world.prompt
+    if "quarantine" in route.path:
+        return world.set_aside
+    session = logins.sessions_of(caller).first() if caller and "sessions" in route.path else None
+    return session.name if session else "clean-up"
 
 
 def call(client: Client, route: Route, world: World, path: str, token: str | None = None) -> HttpResponseBase:
@@ -501,79 +566,127 @@ def let_in(response: HttpResponseBase) -> bool:
     return response.status_code < 400 and "/login/?next=" not in response.headers.get("Location", "")
 
 
-def person(role: Role | None, world: World) -> tuple[Client, User]:
-    user = make_person(roles={world.project: role} if role else {world.foreign: Role.ADMIN})
+@dataclass(frozen=True)
+class Visitor:
+    """How a caller comes along: a browser, perhaps logged in, or a program with a token."""
+
+    client: Client
+    user: User | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class Caller:
+    name: str
+    arrive: Callable[[World], Visitor]
+    enters: Callable[[Route], bool]
+    refusal: Callable[[Route], int]  # the status where the caller does not get in
+    comes_to: Callable[[Route], bool] = lambda route: True
+
+    def checks(self, route: Route, world: World) -> None:
+        visitor = self.arrive(world)
+        path = address(route, world, visitor.user)
+        response = call(visitor.client, route, world, path, visitor.token)
+        if self.enters(route):
+            assert let_in(response), f"{self.name} is kept out: {response}"
+            return
+        status = self.refusal(route)
+        assert response.status_code == status, f"{self.name}: {response}"
+        if status == 302:
+            assert response["Location"].startswith("/login/?next="), self.name
+        if route.in_project and status == 404:
+            assert world.project.name.encode() not in b"".join(response), self.name
+
+
+def logged_in(user: User) -> Visitor:
     client = Client()
     client.force_login(user)
-    return client, user
+    return Visitor(client, user)
 
 
-@pytest.mark.parametrize("role", list(Role))
-@routes()
-def test_a_member_gets_in_where_the_role_reaches(route: Route, role: Role, world: World) -> None:
-    client, user = person(role, world)
-    response = call(client, route, world, address(route, world, user))
-    allowed = route.needs in {PERSON, TOKEN_HOLDER, EVERYBODY} or set(route.needs.split(" or ")) & role.scopes
-    if route.path == "metrics":
-        assert response.status_code == 403
-    elif allowed:
-        assert let_in(response), response
-    else:
-        assert response.status_code == (404 if route.needs == HIDDEN else 403)
+def asks_for_one_of(route: Route, scopes: Collection[str]) -> bool:
+    return route.needs in scopes or any(need in scopes for need in route.needs.split(" or "))
 
 
-@routes()
-def test_a_stranger_finds_nothing(route: Route, world: World) -> None:
-    client, user = person(None, world)
-    response = call(client, route, world, address(route, world, user))
-    if route.in_project or route.needs == HIDDEN:
-        assert response.status_code == 404
-        assert world.project.name.encode() not in b"".join(response)
-    elif route.needs == SERVER or route.path == "metrics":
-        assert response.status_code == 403
-    else:
-        assert let_in(response)
+def counts_calls(route: Route) -> bool:
+    return route.path == "metrics"
 
 
-@routes()
-def test_nobody_gets_in_without_a_login(route: Route, world: World) -> None:
-    response = call(Client(), route, world, address(route, world))
-    if route.path == "metrics" or (route.is_api and route.needs != EVERYBODY):
-        assert response.status_code == 401
-    elif route.needs == EVERYBODY:
-        assert let_in(response)
-    else:
-        assert response.status_code == 302
-        assert response["Location"].startswith("/login/?next=")
+def member(role: Role) -> Caller:
+    return Caller(
+        name=f"a member as {role}",
+        arrive=lambda world: logged_in(make_person(roles={world.project: role})),
+        enters=lambda route: not counts_calls(route) and asks_for_one_of(route, {*ANYBODY, *role.scopes}),
+        refusal=lambda route: 404 if route.needs == HIDDEN else 403,
+    )
 
 
-@routes()
-def test_those_who_run_the_server_get_in_everywhere(route: Route, world: World) -> None:
-    client, user = Client(), make_person(runs_the_server=True)
-    client.force_login(user)
-    assert let_in(call(client, route, world, address(route, world, user)))
+def holder(scope: Scope) -> Caller:
+    return Caller(
+        name=f"a token for {scope}",
+        arrive=lambda world: Visitor(Client(), token=make_token(world.project, scope)),
+        enters=lambda route: asks_for_one_of(route, {TOKEN_HOLDER, EVERYBODY, scope}),
+        refusal=lambda route: 403,
+        comes_to=lambda route: route.is_api,
+    )
 
 
-@pytest.mark.parametrize("scope", list(Scope))
-@routes(lambda route: route.is_api)
-def test_a_token_gets_in_where_its_scope_reaches(route: Route, scope: Scope, world: World) -> None:
-    response = call(Client(), route, world, address(route, world), make_token(world.project, scope))
-    if route.needs in {TOKEN_HOLDER, EVERYBODY} or scope in route.needs.split(" or "):
-        assert let_in(response), response
-    else:
-        assert response.status_code == 403
+STRANGER = Caller(
+    name="a stranger",
+    arrive=lambda world: logged_in(make_person(roles={world.foreign: Role.ADMIN})),
+    enters=lambda route: not counts_calls(route) and route.needs in ANYBODY,
+    refusal=lambda route: 404 if route.in_project or route.needs == HIDDEN else 403,
+)
+NOBODY = Caller(
+    name="somebody without a login",
+    arrive=lambda world: Visitor(Client()),
+    enters=lambda route: not counts_calls(route) and route.needs == EVERYBODY,
+    refusal=lambda route: 401 if counts_calls(route) or route.is_api else 302,
+)
+SERVER_ADMIN = Caller(
+    name="one who runs the server",
+    arrive=lambda world: logged_in(make_person(runs_the_server=True)),
+    enters=lambda route: True,
+    refusal=lambda route: 403,
+)
+FOREIGN_TOKEN = Caller(
+    name="another project's token",
+    arrive=lambda world: Visitor(Client(), token=make_token(world.foreign)),
+    enters=lambda route: False,
+    refusal=lambda route: 404,
+    comes_to=lambda route: route.is_api and route.in_project,
+)
+TOKEN_ON_A_PAGE = Caller(
+    name="a token on a page",
+    arrive=lambda world: Visitor(Client(), token=make_token(world.project)),
+    enters=lambda route: False,
+    refusal=lambda route: 302,
+    comes_to=lambda route: not route.is_api and route.needs != EVERYBODY,
+)
+CALLERS = [
+    *[member(role) for role in Role],
+    *[holder(scope) for scope in Scope],
+    *[STRANGER, NOBODY, SERVER_ADMIN, FOREIGN_TOKEN, TOKEN_ON_A_PAGE],
+]
+CHANGES = [
+    pytest.param(route, caller, id=f"{name_of(route)} by {caller.name}")
+    for route in ROUTES
+    for caller in CALLERS
+    if not route.only_reads and caller.comes_to(route) and caller.enters(route)
+]
 
 
-@routes(lambda route: route.is_api and route.in_project)
-def test_a_foreign_token_finds_nothing(route: Route, world: World) -> None:
-    response = call(Client(), route, world, address(route, world), make_token(world.foreign))
-    assert response.status_code == 404
+@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+def test_callers_are_refused_or_read(route: Route, world: World) -> None:
+    """All in one world, as neither a refusal nor reading changes it."""
+    for caller in CALLERS:
+        if caller.comes_to(route) and (route.only_reads or not caller.enters(route)):
+            caller.checks(route, world)
 
 
-@routes(lambda route: not route.is_api and route.needs != EVERYBODY)
-def test_a_token_opens_no_page(route: Route, world: World) -> None:
-    response = call(Client(), route, world, address(route, world), make_token(make_project()))
-    assert response.status_code == 302
+@pytest.mark.parametrize(("route", "caller"), CHANGES)
+def test_a_caller_changes_what_is_his_to_change(route: Route, caller: Caller, world: World) -> None:
+    caller.checks(route, world)
 
 
 def test_every_route_is_in_the_table() -> None:

@@ -226,10 +226,11 @@ def _ranges(*pairs: tuple[int, int]) -> str:
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in pairs)
 
 
-def _ranges_of(*categories: str) -> str:
+def _marks() -> str:
+    """Every character that sits on another one. Only planes that hold any are looked through, as each start waits."""
     found: list[tuple[int, int]] = []
-    for point in range(0x110000):
-        if unicodedata.category(chr(point)) in categories:
+    for point in (*range(0x20000), *range(0xE0000, 0xE1000)):
+        if unicodedata.category(chr(point)).startswith("M"):
             if found and found[-1][1] == point - 1:
                 found[-1] = (found[-1][0], point)
             else:
@@ -244,7 +245,7 @@ _INVISIBLES: Final = (
     + _ranges((0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xE0100, 0xE01EF), (0x20DD, 0x20E0), (0x20E2, 0x20E4))
     + _ranges((0x488, 0x489), (0x1ABE, 0x1ABE), (0xA670, 0xA672))
 )
-_MARKS: Final = _ranges_of("Mn", "Mc", "Me")
+_MARKS: Final = _marks()
 _INVISIBLE: Final = re.compile(f"[{_INVISIBLES}]")
 _UNSEEN: Final = re.compile(f"[{_MARKS}{_INVISIBLES}]")  # never the place of a hump
 _LONG_MARKS: Final = re.compile(f"[{_MARKS}]{{{_LONGEST_PIECE - 1}}}")

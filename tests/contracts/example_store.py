@@ -5,7 +5,6 @@ the shelf; every write copies it, changes the copy and puts it back, so all-or-n
 right, short, and slow: a real one differs in how it finds and writes rows, not in what it answers.
 """
 
-import copy
 import shelve
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -321,16 +320,25 @@ class ShelveRecordStore(RecordStore):
 
     def _import(self, project: str, collection: Collection, items: Iterable[Exported]) -> int:
         records = 0
-        for item in items:
-            with self._changing(project) as boxes:
-                box = boxes.box(collection.name)
-                if isinstance(item, ExportedSequence):
-                    box.sequence = max(box.sequence, item.last)
-                elif isinstance(item, Record):
-                    records += self._import_record(boxes, collection, item)
-                else:
-                    self._import_entry(boxes, collection, item)
+        with self._locked():
+            boxes = self._boxes(project)
+            try:
+                for item in items:
+                    records += self._import_item(boxes, collection, item)
+            finally:  # what came before an item that is refused stays
+                self._put_back(project, boxes)
         return records
+
+    def _import_item(self, boxes: Boxes, collection: Collection, item: Exported) -> bool:
+        """Whether it is a record that is new."""
+        if isinstance(item, Record):
+            return self._import_record(boxes, collection, item)
+        if isinstance(item, ExportedSequence):
+            box = boxes.box(collection.name)
+            box.sequence = max(box.sequence, item.last)
+        else:
+            self._import_entry(boxes, collection, item)
+        return False
 
     def _import_record(self, boxes: Boxes, collection: Collection, record: Record) -> bool:
         box, id = boxes.box(collection.name), collection.check_id(record.id)
@@ -345,7 +353,8 @@ class ShelveRecordStore(RecordStore):
         return True
 
     def _import_entry(self, boxes: Boxes, collection: Collection, item: ExportedEntry) -> None:
-        entries = self._row(boxes, collection, item.id).streams.setdefault(item.stream, [])
+        streams = self._row(boxes, collection, item.id).streams
+        entries = streams.get(item.stream, [])
         position = item.entry.position
         (prepared,) = prepared_entries(Append("", "", item.stream, [item.entry.data], item.entry.source))
         if position <= len(entries):
@@ -354,7 +363,7 @@ class ShelveRecordStore(RecordStore):
             return
         if position != len(entries) + 1:
             raise InvalidError(f"{position} does not follow {len(entries)}", "position")
-        entries.append((prepared.text, item.entry.source, item.entry.number))
+        streams[item.stream] = [*entries, (prepared.text, item.entry.source, item.entry.number)]
 
     # Quarantine
 
@@ -433,12 +442,15 @@ class ShelveRecordStore(RecordStore):
 
     @contextmanager
     def _changing(self, project: str) -> Iterator[Boxes]:
-        """A copy of the project, put back if all went well."""
+        """A copy of the project, as the shelf gives with each look, put back if all went well."""
         with self._locked():
-            boxes = copy.deepcopy(self._boxes(project))
+            boxes = self._boxes(project)
             yield boxes
-            self._shelf[project] = boxes
-            self._shelf.sync()
+            self._put_back(project, boxes)
+
+    def _put_back(self, project: str, boxes: Boxes) -> None:
+        self._shelf[project] = boxes
+        self._shelf.sync()
 
     def _boxes(self, project: str) -> Boxes:
         with self._locked():

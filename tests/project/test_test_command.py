@@ -173,3 +173,18 @@ class TestChromium:
         assert not chromium._succeeds([str(hanging)], seconds=0.5)
         child = Path("/proc", (tmp_path / "child").read_text().strip())
         assert not child.exists() or "(sleep) Z" in (child / "stat").read_text()
+
+
+def test_temporary_files_lie_in_memory_where_there_is_room_and_are_gone_afterwards(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TMPDIR", raising=False)
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    monkeypatch.setattr(test_command, "SHARED_MEMORY", memory)
+    monkeypatch.setattr(test_command, "ROOM", 0)
+    run.suite = f"def test_it(tmp_path): assert {str(memory)!r} in str(tmp_path)"
+    assert run()[0] == 0
+    assert list(memory.iterdir()) == []
+    monkeypatch.setattr(test_command, "ROOM", 1 << 60)
+    assert run()[0] == 1

@@ -156,3 +156,10 @@ def test_the_same_letters_in_any_order_of_marks_are_one_token() -> None:
         dice.shuffle(marks)
         found.add(tokens.forms("a" + "".join(marks)))
     assert len(found) == 1
+
+
+def test_every_mark_stays_with_its_letter() -> None:
+    of_han = {"\U00016fe4", "\U00016ff0", "\U00016ff1"}  # and so cut from it like everything of such scripts
+    marks = {chr(point) for point in range(0x110000) if unicodedata.category(chr(point)).startswith("M")} - of_han
+    assert len(marks) > 2000
+    assert [mark for mark in marks if len(tokens.tokenize(f"a{mark}b")) != 1] == []

@@ -1,10 +1,15 @@
 """`manage.py test`: every check, a line each, and pytest's own summary last. With arguments: only pytest, with them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -27,6 +32,8 @@ NO_CHROMIUM = (
     "(Debian, Ubuntu: `apt-get install chromium`), or set CHROMIUM to its path"
 )
 NOTICES = "TEST_NOTICES"  # read by tests/notices.py
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there gets a random name
+ROOM = 6 << 30  # bytes; a run needs about a third of it at its fullest
 
 
 class Command(BaseCommand):
@@ -51,7 +58,8 @@ class Command(BaseCommand):
         if failed:
             self.stdout.write(f"FAILED before pytest: {', '.join(failed)}")
         self.stdout.flush()
-        code = _pytest(arguments or ["-n", str(_cores())], browser, failed)
+        with _in_memory():
+            code = _pytest(arguments or ["-n", str(_cores()), "--dist", "worksteal"], browser, failed)
         return code or (1 if failed else 0)
 
     def _passes(self, title: str, command: list[str]) -> bool:
@@ -78,6 +86,35 @@ class Command(BaseCommand):
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _in_memory() -> Iterator[None]:
+    """Temporary files in memory, where there is room: tests make and remove some hundred thousand, and a slow disk
+    would say nothing about us. What a process had written when it was killed stays there as it does on a disk.
+    """
+    if "TMPDIR" in os.environ or not _has_room(SHARED_MEMORY):
+        yield
+        return
+    folder = tempfile.mkdtemp(prefix="holdfast-", dir=SHARED_MEMORY)
+    Path(folder).chmod(0o755)  # PostgreSQL runs as another user, where we are root
+    os.environ["TMPDIR"] = folder
+    try:
+        yield
+    finally:
+        del os.environ["TMPDIR"]
+        shutil.rmtree(folder, ignore_errors=True)  # a process that is just ending may still write there
+
+
+def _has_room(folder: Path) -> bool:
+    """Of a file system in memory, and of the memory itself; programs must be allowed to run from there."""
+    try:
+        system = os.statvfs(folder)
+        available = Path("/proc/meminfo").read_text().partition("MemAvailable:")[2].split()[0]
+    except (OSError, AttributeError, IndexError):  # not Linux
+        return False
+    free = min(system.f_bavail * system.f_frsize, int(available) * 1024)
+    return free >= ROOM and not system.f_flag & os.ST_NOEXEC and os.access(folder, os.W_OK)
 
 
 def _pytest(arguments: list[str], browser: str | None, failed: list[str]) -> int:
