@@ -3,6 +3,9 @@
 import contextlib
 import json
 import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +14,8 @@ from typing import IO
 
 import httpx
 
-from tests.project.servers import PATIENCE, ROOT, free_port, until
+from tests.forked_commands import ForkedCommands
+from tests.project.servers import PATIENCE, ROOT, answered, free_port, until
 
 FILE_STORE = {"HOLDFAST_RECORD_STORE": "file"}
 DATABASE_STORE = {"HOLDFAST_RECORD_STORE": "database"}
@@ -20,7 +24,8 @@ DATABASE_STORE = {"HOLDFAST_RECORD_STORE": "database"}
 class Installation:
     """A data folder, prepared, with any number of server processes over it."""
 
-    def __init__(self, data: Path, **environ: str) -> None:
+    def __init__(self, data: Path, database: Path | None = None, /, **environ: str) -> None:
+        """`database` is an SQLite file with all tables, which is copied; without one the tables are made."""
         self.data = data
         data.mkdir(parents=True, exist_ok=True)
         plain = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
@@ -28,19 +33,19 @@ class Installation:
         own = {"HOLDFAST_DATA_DIR": str(data), "HOLDFAST_ENV_FILE": str(data / "empty.env")}
         self.environ = {**plain, **own, "HOLDFAST_LOG_LEVEL": "warning", **environ}
         self.servers: list[LiveServer] = []
-        self.manage("migrate", "--verbosity", "0")
-        self.manage("records", "init")
+        self.commands = ForkedCommands(self.environ)
+        try:
+            if database is None:
+                self.manage("migrate", "--verbosity", "0")
+            else:
+                shutil.copy(database, data / "holdfast.sqlite3")
+            self.manage("records", "init")
+        except BaseException:
+            self.end()
+            raise
 
     def manage(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = self.commands.run(*arguments)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -62,6 +67,7 @@ class Installation:
     def end(self) -> None:
         for server in self.servers:
             server.end()
+        self.commands.end()
 
 
 class LiveServer:
@@ -82,18 +88,22 @@ class LiveServer:
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
-            until(self._answers, f"the server answers\n{self.log()[-2000:]}", patience=60)
+            until(self._answers, f"the server answers\n{self.log()[-2000:]}")
         except BaseException:
             self.end()
             raise
 
     def kill(self) -> None:
-        """By SIGKILL, as a machine that is switched off."""
-        self.process.kill()
+        """By SIGKILL with all its workers, as a machine that is switched off. Nobody answers in its place when this
+        returns: a worker that lives a moment longer would be taken for the server that is started next.
+        """
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._close_lifeline()
+        until(self._is_gone, "nobody listens any more")
 
     def log(self) -> str:
         return Path(self._log.name).read_text(errors="replace")
@@ -106,7 +116,7 @@ class LiveServer:
         return httpx.Client(
             base_url=f"{self.url}/api/v1/projects/{slug}",
             headers={"Authorization": f"Bearer {token}"},
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     def end(self) -> None:
@@ -124,16 +134,18 @@ class LiveServer:
         if self.process.stdin is not None:
             self.process.stdin.close()
 
+    def _is_gone(self) -> bool:
+        with socket.socket() as line:
+            return line.connect_ex(("127.0.0.1", self.port)) != 0
+
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log()[-2000:]
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/healthz").status_code == 200
-        return False
+        return answered(self.port, "/healthz") is not None
 
 
 @contextlib.contextmanager
-def installed(data: Path, **environ: str) -> Iterator[Installation]:
-    installation = Installation(data, **environ)
+def installed(data: Path, database: Path | None = None, /, **environ: str) -> Iterator[Installation]:
+    installation = Installation(data, database, **environ)
     try:
         yield installation
     finally:

@@ -15,13 +15,13 @@ import pytest
 from storage_app.providers.github import Clock
 from tests.github_double import GitHubDouble
 from tests.github_double.serving import on_a_port
-from tests.project.servers import free_port, until
+from tests.live_server import installed
 from tests.storage import github
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT / "templates/docs/31-runs-example.md"
 WORKER, RUN = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-PATIENCE = 120
+PATIENCE = 300
 FILES = {
     "handbook/docs/start.md": b"# Start\n\nSee [the next](next.md).\n",
     "handbook/docs/next.md": b"# Next\n\n## More\n",
@@ -38,38 +38,18 @@ def double(tmp_path: Path) -> Iterator[GitHubDouble]:
 
 
 @pytest.fixture
-def world(double: GitHubDouble, tmp_path: Path) -> Iterator[dict[str, str]]:
+def world(double: GitHubDouble, tmp_path: Path, migrated_database: Path) -> Iterator[dict[str, str]]:
     """A server from scratch; the environment of the two programs."""
     with on_a_port(double) as url:
         settings = {
-            "HOLDFAST_DATA_DIR": str(tmp_path / "data"),
-            "HOLDFAST_ENV_FILE": str(tmp_path / "none.env"),
             "HOLDFAST_STORAGE_PROVIDER": "github",
             "HOLDFAST_GITHUB_REPO": github.REPOSITORY,
             "HOLDFAST_GITHUB_TOKEN": double.TOKEN,
             "HOLDFAST_GITHUB_API_URL": url,
-            "DJANGO_SETTINGS_MODULE": "project.settings",
         }
-        (tmp_path / "none.env").touch()
-        environ = {**os.environ, **settings}
-        manage(environ, "migrate", "--verbosity", "0")
-        manage(environ, "projects", "create", "handbook")
-        scopes = [part for scope in ("read", "write", "work") for part in ("--scope", scope)]
-        token = manage(environ, "tokens", "create", "--project", "handbook", *scopes).strip().split()[-1]
-        port = free_port()
-        address = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "project.serving.server", "--port", str(port), "--lifeline"]
-        with (
-            (tmp_path / "log").open("wb") as log,
-            subprocess.Popen(
-                command, cwd=ROOT, env=environ, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
-            ) as server,
-        ):
-            try:
-                until(lambda: answers(address, server), "the server answers", PATIENCE)
-                yield {**os.environ, "HOLDFAST": address, "TOKEN": token}
-            finally:
-                server.terminate()
+        with installed(tmp_path / "data", migrated_database, **settings) as installation:
+            token = installation.project("handbook")
+            yield {**os.environ, "HOLDFAST": installation.serve().url, "TOKEN": token}
 
 
 def test_the_second_run_makes_one_job_and_one_commit_for_the_one_changed_file(
@@ -102,21 +82,6 @@ def program(text: str, environ: dict[str, str]) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     return dict(ast.literal_eval(done.stdout)) if done.stdout.strip() else {}
-
-
-def manage(environ: dict[str, str], *words: str) -> str:
-    command = [sys.executable, "manage.py", *words]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def answers(address: str, server: "subprocess.Popen[bytes]") -> bool:
-    assert server.poll() is None
-    try:
-        return httpx.get(f"{address}/healthz").status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def commits(double: GitHubDouble) -> int:

@@ -52,8 +52,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shell and POSIX
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installed(tmp_path_factory.mktemp("workers") / "data") as one:
+def installation(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Iterator[Installation]:
+    with installed(tmp_path_factory.mktemp("workers") / "data", migrated_database) as one:
         one.serve()
         yield one
 

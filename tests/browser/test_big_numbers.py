@@ -1,14 +1,11 @@
 """Numbers that JavaScript would round, in a browser: shown, copied and edited just as they were sent."""
 
-import pytest
 from playwright.sync_api import expect
-from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.job_log import LogLevel, NewLogEntry
 from jobs_app.models import Project
 from jobs_app.services import claims, free_records, logs
-from storage_app.records.base import RecordStore
 from tests.browser.conftest import Visitor
 from tests.factories import claim_job, make_job
 
@@ -16,12 +13,6 @@ ABOVE = 2**53 + 1  # the first whole number that JavaScript does not have
 HUGE = 123456789012345678901234567890
 NUMBERS = {"above": ABOVE, "below": -ABOVE, "huge": HUGE, "one": 1.0, "price": 0.1, "list": [ABOVE]}
 WRITTEN = (str(ABOVE), str(-ABOVE), str(HUGE), "1.0", "0.1")
-
-
-@pytest.fixture
-def real(visit: Visitor, settings: Settings, memory_store: RecordStore) -> Visitor:
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
-    return visit
 
 
 def test_what_a_job_was_given_and_made_is_shown_and_copied_exactly(real: Visitor, project: Project) -> None:

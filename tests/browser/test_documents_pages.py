@@ -15,16 +15,10 @@ from storage_app import file_storages
 from tests.browser import documents_world
 from tests.browser.conftest import Visitor, eventually
 from tests.browser.documents_world import HOSTILE, Documents
-from tests.browser.test_accessibility import MEASURED, violations, width_beyond_window
+from tests.browser.inspection import MEASURED, inspect
 
 LONG = "long-" * 40 + ".txt"
 BASE = "/p/alpha/documents/default/"
-
-
-@pytest.fixture
-def real(visit: Visitor, settings: Settings) -> Visitor:
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
-    return visit
 
 
 @pytest.fixture
@@ -58,17 +52,8 @@ def pages() -> Iterator[str]:
     yield from (f"{BASE}outbox/", f"{BASE}new/?folder=docs", f"{BASE}edit/?path=docs/notes.md", "/p/alpha/storages/")
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 360), ("dark", 1440)])
-def test_no_page_has_a_violation_or_is_wider_than_the_window(
-    real: Visitor, world: Documents, theme: str, width: int
-) -> None:
-    page = real("/projects/", theme=theme, width=width, **MEASURED).page
-    found = {}
-    for path in pages():
-        page.goto(path)
-        assert width_beyond_window(page) <= 0, path
-        found[path] = violations(page)
-    assert {path: faults for path, faults in found.items() if faults} == {}
+def test_every_page_is_in_order(real: Visitor, world: Documents) -> None:
+    inspect(real("/projects/", **MEASURED), pages())
 
 
 def test_hostile_names_and_contents_are_text_everywhere(real: Visitor, world: Documents) -> None:

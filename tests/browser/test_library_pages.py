@@ -13,17 +13,11 @@ from jobs_app.services import library
 from storage_app import file_storages
 from tests.browser import library_world
 from tests.browser.conftest import Visitor, eventually
+from tests.browser.inspection import MEASURED, inspect
 from tests.browser.library_world import LONG, SCRIPT, THIRD, Library
-from tests.browser.test_accessibility import MEASURED, violations, width_beyond_window
 
 BASE = "/p/alpha/library/"
 SUMMARISE = f"{BASE}prompts/summarise/"
-
-
-@pytest.fixture
-def real(visit: Visitor, settings: Settings) -> Visitor:
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
-    return visit
 
 
 @pytest.fixture
@@ -42,17 +36,8 @@ def pages(world: Library) -> Iterator[str]:
     yield from (f"{SUMMARISE}?ask=rename", f"{BASE}prompts/biting/edit/", f"/p/alpha/jobs/{world.jobs[0].id}/")
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 360), ("dark", 1440)])
-def test_no_page_has_a_violation_or_is_wider_than_the_window(
-    real: Visitor, world: Library, theme: str, width: int
-) -> None:
-    page = real("/projects/", theme=theme, width=width, **MEASURED).page
-    found = {}
-    for path in pages(world):
-        page.goto(path)
-        assert width_beyond_window(page) <= 0, path
-        found[path] = violations(page)
-    assert {path: faults for path, faults in found.items() if faults} == {}
+def test_every_page_is_in_order(real: Visitor, world: Library) -> None:
+    inspect(real("/projects/", **MEASURED), pages(world))
 
 
 def test_texts_that_bite_are_text_everywhere(real: Visitor, world: Library) -> None:

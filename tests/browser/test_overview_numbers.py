@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
-from pytest_django import Settings
 
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.models import Project
@@ -12,8 +11,8 @@ from jobs_app.services import job_numbers
 from storage_app.records.base import RecordStore
 from tests.browser import jobs_world, numbers_world
 from tests.browser.conftest import Visitor, eventually
+from tests.browser.inspection import MEASURED, inspect
 from tests.browser.numbers_world import HOSTILE
-from tests.browser.test_accessibility import MEASURED, violations, width_beyond_window
 from tests.browser.test_live import STREAM
 from tests.conftest import Clock
 
@@ -29,22 +28,16 @@ EVER = Deadline(timedelta(days=1))
 
 
 @pytest.fixture
-def real(visit: Visitor, settings: Settings, project: Project, memory_store: RecordStore, clock: Clock) -> Visitor:
-    """`visit` among the product's own addresses, in a project that was at work for a day."""
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
+def real(real: Visitor, project: Project, memory_store: RecordStore, clock: Clock) -> Visitor:
+    """In a project that was at work for a day."""
     jobs_world.fill(project, clock)
-    numbers_world.fill(memory_store, project.slug, clock.now)
+    numbers_world.fill(memory_store, project.slug, clock.now, each=300)
     job_numbers.run(EVER)
-    return visit
+    return real
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 360)])
-def test_charts_fit_every_window_and_have_no_violation(real: Visitor, theme: str, width: int) -> None:
-    page = real("/p/alpha/", theme=theme, width=width, **MEASURED).page
-    for window in ("1h", "24h", "30d"):
-        page.goto(f"/p/alpha/?window={window}")
-        assert width_beyond_window(page) <= 0
-        assert violations(page) == []
+def test_charts_of_every_span_are_in_order(real: Visitor) -> None:
+    inspect(real("/projects/", **MEASURED), (f"/p/alpha/?window={window}" for window in ("1h", "24h", "30d")))
 
 
 def test_each_chart_has_a_title_a_reading_and_a_table(real: Visitor) -> None:

@@ -2,30 +2,20 @@
 an older version restored; a record edited against somebody else; what axe finds, and how wide the pages are.
 """
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from pytest_django import Settings
 
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.segment import Source, Tier
 from jobs_app.models import Project
 from jobs_app.services import free_records, segment_search, segments
-from storage_app.records.base import RecordStore
 from tests.browser.conftest import Visitor
-from tests.browser.test_accessibility import MEASURED, violations, width_beyond_window
+from tests.browser.inspection import MEASURED, inspect
 from tests.factories import make_segment
 
 HOSTILE = "<img src=x onerror=alert(1)>" + "wide" * 50
-
-
-@pytest.fixture
-def real(visit: Visitor, settings: Settings, memory_store: RecordStore) -> Visitor:
-    settings.ROOT_URLCONF = "tests.browser.real_urls"
-    return visit
 
 
 @pytest.fixture
@@ -70,27 +60,9 @@ def pages(real: Visitor, project: Project) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 360), ("dark", 1440), ("light", 360)])
-def test_no_page_has_a_violation_or_is_wider_than_the_window(
-    real: Visitor, pages: list[str], theme: str, width: int
-) -> None:
-    opened = real("/p/alpha/segments/", theme=theme, width=width, **MEASURED)
-    found = {}
-    for number, path in enumerate(pages):
-        opened.page.goto(path)
-        if folder := os.environ.get("SCREENSHOTS"):
-            opened.page.screenshot(path=str(Path(folder) / f"{number:02}-{theme}-{width}.png"), full_page=True)
-        assert width_beyond_window(opened.page) <= 0, path
-        found[path] = violations(opened.page)
-    assert {path: faults for path, faults in found.items() if faults} == {}
-
-
-def test_the_empty_pages_have_no_violation(real: Visitor, project: Project) -> None:
-    opened = real("/p/alpha/segments/", width=360, **MEASURED)
-    for path in ("/p/alpha/segments/", "/p/alpha/segments/trash/", "/p/alpha/records/"):
-        opened.page.goto(path)
-        assert width_beyond_window(opened.page) <= 0
-        assert violations(opened.page) == []
+def test_every_page_is_in_order(real: Visitor, pages: list[str], other_project: Project) -> None:
+    empty = [f"/p/beta/{address}/" for address in ("segments", "segments/trash", "records")]
+    inspect(real("/projects/", **MEASURED), [*pages, *empty])
 
 
 def test_one_is_found_by_its_path_and_pinned_the_rest_stashed_and_undone(real: Visitor, project: Project) -> None:

@@ -1,30 +1,27 @@
 """`manage.py jobs`: the same words and answers, whether it asks this installation or a server."""
 
 import contextlib
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 
 from tests.live_server import Installation, installed
-from tests.project.servers import ROOT, alive, until
+from tests.project.servers import PATIENCE, ROOT, alive, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shell and POSIX signals")
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installed(tmp_path_factory.mktemp("jobs-command") / "data") as one:
+def installation(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Iterator[Installation]:
+    with installed(tmp_path_factory.mktemp("jobs-command") / "data", migrated_database) as one:
         one.serve()
         yield one
 
@@ -34,46 +31,24 @@ class Shell:
 
     def __init__(self, installation: Installation, there: bool, slug: str) -> None:
         self.slug, self.there = slug, there
-        self.environ = {**installation.environ}
+        self.installation = installation
         self.token = installation.project(slug)
         self.api = installation.servers[0].api(self.token, slug)
         self._where = ["--project", slug]
         if there:
-            self.environ["TOKEN"] = self.token
             self._where += ["--url", installation.servers[0].url]
 
     def command(self, verb: str, *arguments: str) -> list[str]:
-        return [sys.executable, "manage.py", "jobs", verb, *self._where, *arguments]
+        return ["jobs", verb, *self._where, *arguments]
 
-    def run(self, verb: str, *arguments: str, fed: str = "", code: int = 0) -> str:
-        """What it says; a server is asked from this very process, which saves a start."""
-        said = self._run_here if self.there else self._run_apart
-        return said(verb, arguments, fed, code)
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"TOKEN": self.token} if self.there else {}
 
-    def _run_here(self, verb: str, arguments: tuple[str, ...], fed: str, code: int) -> str:
-        out, err = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("TOKEN", self.token)
-            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(fed.encode())))
-            try:
-                call_command("jobs", verb, *self._where, *arguments, stdout=out, stderr=err)
-                ended, said = 0, out.getvalue()
-            except CommandError as error:
-                ended, said = error.returncode, f"{err.getvalue()}{error}"
-        assert ended == code, said
-        return said
-
-    def _run_apart(self, verb: str, arguments: tuple[str, ...], fed: str, code: int) -> str:
-        done = subprocess.run(
-            self.command(verb, *arguments),
-            cwd=ROOT,
-            env=self.environ,
-            input=fed,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def run(self, verb: str, *arguments: str, fed: str = "", code: int = 0, **environ: str) -> str:
+        """What it says on its output, or where it is refused on its errors."""
+        environ = {**self.environ, **environ}
+        done = self.installation.commands.run(*self.command(verb, *arguments), fed=fed, **environ)
         assert done.returncode == code, f"{done.stdout}{done.stderr}"
         return done.stdout if code == 0 else done.stderr
 
@@ -101,7 +76,7 @@ class Shell:
 
     @contextlib.contextmanager
     def running(self, verb: str, *arguments: str) -> Iterator["Running"]:
-        running = Running(self.command(verb, *arguments), self.environ)
+        running = Running(self, verb, *arguments)
         try:
             yield running
         finally:
@@ -109,10 +84,13 @@ class Shell:
 
 
 class Running:
-    def __init__(self, command: list[str], environ: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+    def __init__(self, shell: Shell, verb: str, *arguments: str) -> None:
+        ours, theirs = os.pipe()
+        with Path(os.devnull).open() as nothing, os.fdopen(theirs, "w") as output:
+            self.process = shell.installation.commands.start(
+                *shell.command(verb, *arguments), stdin=nothing, stdout=output, stderr=output, **shell.environ
+            )
+        self._output = os.fdopen(ours)
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -120,22 +98,16 @@ class Running:
     def says(self, text: str) -> None:
         until(lambda: any(text in line for line in self.lines), f"{text}: {self.lines}")
 
-    def end(self) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(PATIENCE)
+        self.process.end()
         self._reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
+        self._output.close()
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        self.lines.extend(iter(self.process.stdout.readline, ""))
+        self.lines.extend(iter(self._output.readline, ""))
 
 
 @pytest.fixture(params=["here", "there"])
@@ -185,20 +157,36 @@ def test_many_are_made_from_lines(shell: Shell, tmp_path: Path) -> None:
     assert len(shell.lines("list", "--all")) == 3
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
+def test_it_is_started_by_manage_py(shell: Shell) -> None:
+    """The other tests leave the start out."""
+    id = shell.create()
+    done = subprocess.run(
+        [sys.executable, "manage.py", *shell.command("cancel", id, "nothing")],
+        cwd=ROOT,
+        env={**shell.installation.environ, **shell.environ},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == f"{id} is cancelled\n"
+    assert "There is no job 'nothing'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_refused_is_a_sentence_and_exit_code_1(shell: Shell) -> None:
+    for arguments, sentence in (
         (["show", "nothing"], "There is no job 'nothing'"),
         (["show", "../../me"], "There is n"),
         (["logs", "nothing"], "There is no job 'nothing'"),
         (["create", "--priority", "200"], "priority"),
         (["create", "--not-before", "tomorrow"], "not_before"),
         (["retry", "nothing"], "1 of 1 were refused"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_what_is_refused_is_a_sentence_and_exit_code_1(shell: Shell, arguments: list[str], sentence: str) -> None:
-    assert sentence in shell.run(*arguments, code=1)
+    ):
+        said = shell.run(*arguments, code=1)
+        assert sentence in said
+        assert "Traceback" not in said
 
 
 def test_lines_that_are_no_jobs_are_named(shell: Shell) -> None:
@@ -206,14 +194,13 @@ def test_lines_that_are_no_jobs_are_named(shell: Shell) -> None:
     assert "typo" in shell.run("create", "--from", "-", fed='{"typo": 1}\n', code=1)
 
 
-def test_a_token_is_taken_from_the_environment_alone(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTHER", shell.token)
-    assert shell.run("list", "--token-env", "OTHER") == "No job matches.\n"
+def test_a_token_is_taken_from_the_environment_alone(shell: Shell) -> None:
+    assert shell.run("list", "--token-env", "OTHER", OTHER=shell.token, TOKEN="") == "No job matches.\n"
     assert "environment variable ABSENT" in shell.run("list", "--token-env", "ABSENT", code=2)
+    assert "unrecognized arguments: --token" in shell.run("list", "--token=x", code=2)
     shell.token = "hf_nonsense"
     assert "unknown, expired or revoked" in shell.run("list", code=1)
     assert "unknown, expired or revoked" in shell.run("work", "--exec", "true", code=1)
-    assert "unrecognized arguments: --token" in shell.run("list", "--token=x", code=1)
 
 
 class TestWork:
@@ -274,7 +261,7 @@ class TestWork:
             until(child.exists, f"the command runs: {worker.lines}")
             assert "is asked to end" in shell.run("cancel", id)
             worker.says("cancelled")
-            assert worker.process.wait(30) == 0
+            assert worker.process.wait(PATIENCE) == 0
         assert shell.job(id)["status"] == "cancelled"
         until(lambda: not alive(int(child.read_text())), "what it had started has ended")
 
@@ -285,19 +272,18 @@ class TestWork:
             until((tmp_path / "started").exists, f"the command runs: {worker.lines}")
             worker.process.send_signal(signal.SIGTERM)
             with pytest.raises(subprocess.TimeoutExpired):
-                worker.process.wait(0.5)
+                worker.process.wait(0.2)
             (tmp_path / "go").touch()
-            assert worker.process.wait(30) == 0
+            assert worker.process.wait(PATIENCE) == 0
         assert (either.job(first)["status"], either.job(second)["status"]) == ("completed", "pending")
 
-    def test_a_second_sigterm_gives_what_runs_back(self, shell: Shell, tmp_path: Path) -> None:
+    def test_a_second_signal_gives_what_runs_back(self, shell: Shell, tmp_path: Path) -> None:
         id = shell.create()
         with shell.running("work", "--exec", f"touch {tmp_path}/started; exec sleep 60") as worker:
             until((tmp_path / "started").exists, f"the command runs: {worker.lines}")
             worker.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)  # two signals at once are one
-            worker.process.send_signal(signal.SIGTERM)
-            assert worker.process.wait(30) == 0
+            worker.process.send_signal(signal.SIGINT)  # two of the same, one right after the other, may be one
+            assert worker.process.wait(PATIENCE) == 0
         job = shell.job(id)
         assert (job["status"], job["retry_count"], job["lost_count"]) == ("pending", 0, 0)
         assert shell.attempts(id) == ["released"]
@@ -329,6 +315,6 @@ def test_a_log_is_followed_until_the_job_ends(either: Shell, tmp_path: Path) -> 
         assert not any("two" in line for line in log.lines)
         (tmp_path / "go").touch()
         worker.says("completed")
-        assert log.process.wait(30) == 0
+        assert log.process.wait(PATIENCE) == 0
         log.says("two")
     assert len(log.lines) == 2

@@ -1,19 +1,19 @@
 """What lives longer than its process, and what several processes do at once."""
 
-import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
 from storage_app.records.base import RecordStore
 from tests.contracts.backends import Opening
+from tests.processes import CONTEXT
 
-CONTEXT = multiprocessing.get_context("spawn")
 PROCESSES = 3
+PATIENCE = 300
 
 
 def in_processes(work: Callable[..., Any], *arguments: Any, count: int = PROCESSES) -> list[Any]:
     with CONTEXT.Pool(count) as pool:
-        return pool.starmap_async(work, [(number, *arguments) for number in range(count)]).get(timeout=120)
+        return pool.starmap_async(work, [(number, *arguments) for number in range(count)]).get(timeout=PATIENCE)
 
 
 def claim_all(number: int, opening: Opening, project: str) -> list[Any]:
@@ -93,9 +93,9 @@ def test_a_change_of_another_process_is_seen_while_waiting(shared_opening: Openi
         with CONTEXT.Pool(1) as pool:
             pending = pool.starmap_async(insert_one, [(0, shared_opening, project)])
             assert _waited(store, project, seen)
-            pending.get(timeout=60)
+            pending.get(timeout=PATIENCE)
         assert store.count(project, "jobs", {"status": "late"}) == 1
 
 
 def _waited(store: RecordStore, project: str, seen: int) -> bool:
-    return store.wait_for_change(project, "jobs", seen, 60) != seen
+    return store.wait_for_change(project, "jobs", seen, PATIENCE) != seen

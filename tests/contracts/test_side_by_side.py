@@ -313,6 +313,7 @@ class SideBySide(RuleBasedStateMachine):
                 self.both("query", project, name, {}, "id")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("left", "right"), PAIRS, ids=str)
 def test_both_answer_alike(left: str, right: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     class Machine(SideBySide):

@@ -1,12 +1,13 @@
-"""What a process does until it is killed, and what it says of it: a line on its output before and after each step.
+"""What a process does until it is killed, and what it says of it: a line into a pipe before and after each step.
 
-Run as `python -m tests.durability.database_load SETTINGS NUMBER SEED`; the oracle reads the lines, and an operation
-that was begun but not acknowledged may have happened or not.
+The oracle reads the lines, and an operation that was begun but not acknowledged may have happened or not.
 """
 
 import json
+import os
 import random
-import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import Any
 
 from storage_app.records.base import RecordStore
@@ -23,12 +24,14 @@ TASKS = Collection(
 )
 
 
-def say(*words: Any) -> None:
-    sys.stdout.write(json.dumps(words) + "\n")
-    sys.stdout.flush()
+def load(settings: databases.Settings, number: int, seed: int, told: Connection) -> None:
+    def say(*words: Any) -> None:
+        os.write(told.fileno(), f"{json.dumps(words)}\n".encode())
+
+    work(databases.open_store([TASKS], settings=settings), number, random.Random(seed), say)
 
 
-def work(store: RecordStore, number: int, dice: random.Random) -> None:
+def work(store: RecordStore, number: int, dice: random.Random, say: Callable[..., None]) -> None:
     counter = 0
     while True:
         counter += 1
@@ -65,9 +68,3 @@ def _completion(id: Any, token: str) -> Update:
 
 def _event(id: Any, token: str) -> Append:
     return Append(TASKS.name, id, "events", [{"to": "completed", "token": token}])
-
-
-if __name__ == "__main__":
-    settings, number, seed = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    databases.use(settings)
-    work(databases.open_store([TASKS], settings=settings), number, random.Random(seed))

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import random
+import secrets
 import statistics
 import subprocess
 import sys
@@ -21,12 +22,11 @@ from typing import Any, Final
 
 import httpx
 
-from tests.live_server import Installation
+from tests.live_server import Installation, LiveServer
 from tests.project.servers import ROOT
 
 FINAL: Final = ("completed", "failed", "timeout", "cancelled")
 ENDING: Final = frozenset({"completed", "failed", "gave_up", "timed_out", "cancelled"})
-SLUG: Final = "load"
 LONGEST_LOAD: Final = 1200.0  # seconds
 Noted = tuple[str, str, int, int, str]  # call, job, status, attempt, code or state
 
@@ -51,13 +51,14 @@ def killed(
 ) -> Report:
     """Workers and the server are killed, spread over all of the work, and started again, until every job has ended."""
     chance, report, began = random.Random(seed), Report(), time.monotonic()
-    token = installation.project(SLUG)
-    server = installation.serve()
-    made = _create(server.api(token, SLUG), jobs)
+    slug = _new_slug()
+    token = installation.project(slug)
+    (server,) = _serving(installation, 1)
+    made = _create(server.api(token, slug), jobs)
     kills = ["workers killed"] * worker_kills + ["server killed"] * server_kills
     chance.shuffle(kills)
     apart = jobs // (len(kills) + 1)
-    crew = _Crew(installation, token, [server.url], workers)
+    crew = _Crew(installation, token, f"{server.url}/api/v1/projects/{slug}", workers)
     try:
         while crew.running() and time.monotonic() - began < LONGEST_LOAD:
             time.sleep(chance.uniform(0.02, 0.1))
@@ -74,11 +75,22 @@ def killed(
         crew.end()
     report.seconds = time.monotonic() - began
     report.faults += crew.faults()
-    with server.api(token, SLUG) as api:
+    with server.api(token, slug) as api:
         _judge(report, api, made, crew.journal())
     if report.faults:
         report.faults += server.errors()
     return report
+
+
+def _new_slug() -> str:
+    return f"load-{secrets.token_hex(4)}"
+
+
+def _serving(installation: Installation, number: int) -> list[LiveServer]:
+    """Those that serve already, and as many more as it takes."""
+    while len(installation.servers) < number:
+        installation.serve()
+    return installation.servers[:number]
 
 
 def _create(api: httpx.Client, jobs: int) -> list[str]:
@@ -94,11 +106,11 @@ def _create(api: httpx.Client, jobs: int) -> list[str]:
 class _Crew:
     """So many workers at any time; one that is killed is replaced."""
 
-    def __init__(self, installation: Installation, token: str, urls: list[str], size: int) -> None:
+    def __init__(self, installation: Installation, token: str, url: str, size: int) -> None:
         self._folder = installation.data / "journals"
         self._folder.mkdir()
         self._environ = {**os.environ, "TOKEN": token}
-        self._urls = ",".join(f"{url}/api/v1/projects/{SLUG}" for url in urls)
+        self._url = url
         self._names = itertools.count(1)
         self._read_to: Counter[Path] = Counter()
         self._ends = 0
@@ -106,7 +118,7 @@ class _Crew:
 
     def _started(self) -> "subprocess.Popen[bytes]":
         name = f"w{next(self._names)}"
-        command = [sys.executable, "-m", "tests.durability.live_workers", str(self._folder / name), name, self._urls]
+        command = [sys.executable, "-m", "tests.durability.live_workers", str(self._folder / name), name, self._url]
         with (self._folder.parent / "workers.log").open("ab") as log:
             return subprocess.Popen(command, cwd=ROOT, env=self._environ, stdout=log, stderr=log)
 
@@ -197,19 +209,30 @@ def _all_jobs(api: httpx.Client) -> Iterator[Any]:
             return
 
 
-def mixed(installation: Installation, *, seconds: float, workers: int, creators: int = 4, seed: int = 1) -> Report:
-    """Two servers over one store; all that is done in a day at once; then what is left is worked off."""
-    token = installation.project(SLUG)
-    urls = [installation.serve().url for _ in range(2)]
+def mixed(
+    installation: Installation,
+    *,
+    seconds: float = LONGEST_LOAD,
+    requests: int = sys.maxsize,
+    workers: int,
+    creators: int = 4,
+    seed: int = 1,
+) -> Report:
+    """Two servers over one store; all that is done in a day at once, for so long or so many requests; then what is
+    left is worked off.
+    """
+    slug = _new_slug()
+    token = installation.project(slug)
+    urls = [f"{server.url}/api/v1/projects/{slug}" for server in _serving(installation, 2)]
     mix = _Mix(urls, token, workers, creators, random.Random(seed))
-    asyncio.run(mix.run(seconds))
+    asyncio.run(mix.run(seconds, requests))
     return mix.report
 
 
 class _Mix:
     def __init__(self, urls: list[str], token: str, workers: int, creators: int, chance: random.Random) -> None:
         self.report = Report()
-        self._urls = [f"{url}/api/v1/projects/{SLUG}" for url in urls]
+        self._urls = urls
         self._headers = {"Authorization": f"Bearer {token}"}
         self._workers, self._creators, self._chance = workers, creators, chance
         self._made: list[str] = []
@@ -218,14 +241,15 @@ class _Mix:
         self._ended: defaultdict[str, list[str]] = defaultdict(list)
         self._working = self._making = True
 
-    async def run(self, seconds: float) -> None:
+    async def run(self, seconds: float, requests: int) -> None:
         began = time.monotonic()
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
         async with httpx.AsyncClient(headers=self._headers, timeout=60, limits=limits) as self._line:
             crew = [asyncio.create_task(self._work(number)) for number in range(self._workers)]
             others = [asyncio.create_task(self._create(number)) for number in range(self._creators)]
             others += [asyncio.create_task(self._steer()), asyncio.create_task(self._read())]
-            await asyncio.sleep(seconds)
+            while time.monotonic() < began + seconds and self.report.counts["requests"] < requests:
+                await asyncio.sleep(0.02)
             self._making = False
             await asyncio.gather(*others)
             self.report.seconds = time.monotonic() - began
@@ -320,8 +344,9 @@ class _Mix:
 
 def long_poll_latencies(installation: Installation, *, rounds: int) -> list[float]:
     """Milliseconds from the answer to a creation on one server to the answer to a claim that waits on the other."""
-    token = installation.project(SLUG)
-    urls = [f"{installation.serve().url}/api/v1/projects/{SLUG}" for _ in range(2)]
+    slug = _new_slug()
+    token = installation.project(slug)
+    urls = [f"{server.url}/api/v1/projects/{slug}" for server in _serving(installation, 2)]
     return asyncio.run(_latencies(urls, token, rounds))
 
 

@@ -1,5 +1,7 @@
 """An outbox in a process of its own: a database file and a storage, both given by the caller."""
 
+import gc
+import importlib
 import json
 import os
 import traceback
@@ -10,10 +12,18 @@ from typing import Any, Final
 
 ALIAS: Final = "files"
 PROJECT: Final = "alpha"
+# What forks would otherwise load each for itself.
+USED: Final = (
+    *("storage_app.outbox.flushing", "storage_app.outbox.pending", "storage_app.outbox.tables"),
+    *("storage_app.file_storages", "storage_app.providers.local", "storage_app.providers.github"),
+    *("storage_app.providers.object.provider", "httpx", "obstore"),
+)
 
 
 def prepare(folder: Path, definition: dict[str, Any]) -> None:
-    """Before anything of ours is imported: settings know the database in the folder, and the one storage."""
+    """Before anything of ours is imported: settings know the database in the folder, which has all tables already, and
+    the one storage.
+    """
     os.environ["HOLDFAST_DATA_DIR"] = str(folder)
     os.environ["HOLDFAST_ENV_FILE"] = str(folder / "none.env")
     (folder / "none.env").touch()
@@ -22,12 +32,9 @@ def prepare(folder: Path, definition: dict[str, Any]) -> None:
     import django
 
     django.setup()
-
-
-def migrate() -> None:
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
+    for name in USED:
+        importlib.import_module(name)
+    gc.freeze()  # or each fork would, at its end, go through all that is loaded here
 
 
 def use(database: Path, definition: dict[str, Any]) -> None:
@@ -57,6 +64,11 @@ def finish(parked: Sequence[str] = ()) -> None:
 
 def in_child(work: Callable[[], int]) -> int:
     """What it returned, or minus the signal that ended it."""
+    return ended(started(work))
+
+
+def started(work: Callable[[], int]) -> int:
+    """The id of a fork that does it."""
     child = os.fork()
     if child == 0:
         code = 99
@@ -66,4 +78,8 @@ def in_child(work: Callable[[], int]) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
+    return child
+
+
+def ended(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

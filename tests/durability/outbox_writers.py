@@ -1,29 +1,43 @@
-"""One of several writers of one branch: `python -m tests.durability.outbox_writers FOLDER DEFINITION WHO SECONDS WAY`.
+"""Two processes that write to one branch: `python -m tests.durability.outbox_writers FOLDER DEFINITION COUNT WAY`.
 
 `deferred` puts files of its own into the outbox and sends them; `direct` writes them at once; `same` writes one file
-that all write, each time on condition that it still is what was read. Tells at the end what it wrote, as JSON.
+that both write, each time on condition that it still is what was read. Each goes on until it wrote so many; what they
+wrote is told at the end, as JSON.
 """
 
 import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from storage_app.providers import StorageProvider
 from storage_app.providers.factory import Storages
-from tests.durability.outbox_process import ALIAS, PROJECT, prepare
+from tests.durability.outbox_process import ALIAS, PROJECT, ended, prepare, started
+
+WRITERS = ("one", "two")
+PATIENCE = 300.0
 
 
-def main(folder: Path, definition: dict[str, object], who: str, seconds: float, way: str) -> None:
+def main(folder: Path, definition: dict[str, object], count: int, way: str) -> None:
     prepare(folder, definition)
+    notes = [folder / f"wrote-{who}" for who in WRITERS]
+    children = [started(partial(_write, who, count, way, note)) for who, note in zip(WRITERS, notes, strict=True)]
+    assert [ended(child) for child in children] == [0, 0]
+    print(json.dumps([json.loads(note.read_text()) for note in notes]))
+
+
+def _write(who: str, count: int, way: str, note: Path) -> int:
     wrote: list[str] = []
-    ends_at = time.monotonic() + seconds
-    while time.monotonic() < ends_at:
+    ends_at = time.monotonic() + PATIENCE
+    while len(wrote) < count:
+        assert time.monotonic() < ends_at, f"{who} wrote {len(wrote)} only"
         WAYS[way](who, len(wrote), wrote)
     if way == "deferred":
         _send_all()
-    print(json.dumps(wrote))
+    note.write_text(json.dumps(wrote))
+    return 0
 
 
 def _deferred(who: str, number: int, wrote: list[str]) -> None:
@@ -75,7 +89,7 @@ def _send_all() -> None:
     from storage_app.outbox import flushing
     from storage_app.outbox.tables import PendingChange
 
-    ends_at = time.monotonic() + 60
+    ends_at = time.monotonic() + PATIENCE
     while PendingChange.objects.exists() and time.monotonic() < ends_at:
         if flushing.flush(ALIAS, PROJECT).busy:
             time.sleep(0.05)  # the other one sends; this is a process of its own, not the test
@@ -84,4 +98,4 @@ def _send_all() -> None:
 WAYS: dict[str, Callable[[str, int, list[str]], None]] = {"deferred": _deferred, "direct": _direct, "same": _same}
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3], float(sys.argv[4]), sys.argv[5])
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

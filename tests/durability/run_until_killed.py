@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.durability.outbox_process import ALIAS, PROJECT, migrate, prepare
+from tests.durability.outbox_process import ALIAS, PROJECT, prepare
 
 STEP = timedelta(seconds=0.2)
 PAGE = 1000
@@ -21,6 +21,8 @@ PAGE = 1000
 
 def main(folder: Path, number: int) -> None:
     prepare(folder, {"provider": "local", "root_path": str(folder / "files")})
+    from django.core.management import call_command
+
     from jobs_app.domain.access import COMMAND
     from jobs_app.domain.maintenance import Deadline
     from jobs_app.domain.new_run import NewRun
@@ -28,7 +30,7 @@ def main(folder: Path, number: int) -> None:
     from jobs_app.models import Project
     from jobs_app.services import documents, run_steps, runs
 
-    migrate()
+    call_command("migrate", verbosity=0)
     Project.objects.get_or_create(slug=PROJECT, defaults={"name": "Alpha"})
     write_files(folder, number)
     found = runs.find(COMMAND, PROJECT).items

@@ -1,7 +1,6 @@
 """Workers in processes of their own, some of them killed with jobs in their hands: each job has exactly one outcome."""
 
 import contextlib
-import multiprocessing
 import os
 import signal
 from collections import Counter
@@ -23,11 +22,11 @@ from jobs_app.stores.job_records import JobRecords
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests.contracts.backends import BACKENDS, SHARED
+from tests.processes import CONTEXT
 
-CONTEXT = multiprocessing.get_context("spawn")
 PROJECT = "killed"
-WORKERS, KILLED, JOBS = 4, 2, 120
-PATIENCE = 90.0
+WORKERS, KILLED, JOBS = 4, 2, 60
+PATIENCE = 300.0
 LEASE_SECONDS = 2
 ANNA = By("person", "anna")
 

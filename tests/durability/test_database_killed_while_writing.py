@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +14,11 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from storage_app.records.operations import Record
 from tests import databases
+from tests.durability import database_load
 from tests.durability.database_load import PROJECT, TASKS
+from tests.processes import CONTEXT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 300
 ROUNDS = 10
 PROCESSES = 2
 
@@ -42,46 +42,46 @@ def database(
             databases.forget(databases.use(chosen))
 
 
+@pytest.mark.long
 def test_killed_processes_lose_nothing_and_do_nothing_twice(database: databases.Settings) -> None:
     seed = random.randrange(1 << 30)
     dice = random.Random(seed)
     said: list[list[Any]] = []
     kills = 0
     for round_number in range(ROUNDS):
-        workers = [_worker(database, round_number * PROCESSES + number, dice) for number in range(PROCESSES)]
+        workers = [_Worker(database, round_number * PROCESSES + number, dice) for number in range(PROCESSES)]
         for worker in workers:
-            assert worker.stdout
-            first = worker.stdout.readline()  # it works
-            said.append(json.loads(first))
+            worker.await_first_line()
         time.sleep(dice.random() * 0.3)  # a random moment is what is tested
         for worker in workers:
-            os.kill(worker.pid, signal.SIGKILL)
+            worker.process.kill()
             kills += 1
         for worker in workers:
-            assert worker.stdout
-            with worker.stdout as output:  # not `communicate`, which forgets what `readline` read ahead
-                said += [json.loads(line) for line in output if line.endswith("]\n")]
-            worker.wait(30)
+            said += worker.said()
     acknowledged = [words for words in said if words[0].endswith("!")]
     assert len(acknowledged) > ROUNDS, f"seed {seed}: hardly anything happened"
     _compare(database, said, f"seed {seed}, {kills} kills, {len(acknowledged)} acknowledged")
     print(f"{database['ENGINE']}: {kills} kills, {len(acknowledged)} acknowledged operations, none lost")
 
 
-def _worker(settings: databases.Settings, number: int, dice: random.Random) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tests.durability.database_load",
-            json.dumps(settings),
-            str(number),
-            str(dice.randrange(1 << 30)),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
+class _Worker:
+    def __init__(self, settings: databases.Settings, number: int, dice: random.Random) -> None:
+        self._ours, theirs = CONTEXT.Pipe(duplex=False)
+        seed = dice.randrange(1 << 30)
+        self.process = CONTEXT.Process(target=database_load.load, args=(settings, number, seed, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def await_first_line(self) -> None:
+        assert self._ours.poll(PATIENCE), "it does not begin"
+
+    def said(self) -> list[list[Any]]:
+        """Once it is dead: all that it said, but for a line that it did not end."""
+        self.process.join(PATIENCE)
+        assert self.process.exitcode == -signal.SIGKILL
+        with os.fdopen(os.dup(self._ours.fileno())) as lines:
+            self._ours.close()
+            return [json.loads(line) for line in lines if line.endswith("]\n")]
 
 
 def _compare(settings: databases.Settings, said: list[list[Any]], story: str) -> None:

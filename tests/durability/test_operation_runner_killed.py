@@ -1,6 +1,5 @@
 """Runners that are killed in the middle of an operation: the next one goes on, and no job is done twice or left out."""
 
-import multiprocessing
 import os
 import signal
 import time
@@ -23,11 +22,11 @@ from jobs_app.stores.operations import OperationRecords
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests.contracts.backends import BACKENDS, SHARED
+from tests.processes import CONTEXT
 
-CONTEXT = multiprocessing.get_context("spawn")
 PROJECT = "killed-runners"
 JOBS, BATCH, KILLED = 300, 10, 3
-PATIENCE = 120.0
+PATIENCE = 300.0
 ANNA = By("person", "anna")
 
 
@@ -109,7 +108,7 @@ def kill_a_runner(place: Place, records: OperationRecords, id: str) -> int:
         time.sleep(0.002)
     assert runner.pid is not None
     os.kill(runner.pid, signal.SIGKILL)
-    runner.join(10)
+    runner.join(PATIENCE)
     return records.get(id).done
 
 

@@ -1,11 +1,12 @@
 """The outbox loses no change and sends none twice, wherever a process dies and however many there are.
 
-`OUTBOX_SECONDS` makes the runs of several writers longer; `OUTBOX_STRIDE=1` takes every step everywhere.
+`OUTBOX_WRITES` makes the runs of several writers longer; `OUTBOX_STRIDE=1` takes every step everywhere.
 """
 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -31,9 +32,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KILLS = 6
 STRIDE = int(os.environ.get("OUTBOX_STRIDE", "3"))
 STRIDES = {"local": 1, "github": STRIDE, "object": STRIDE}
-SECONDS = float(os.environ.get("OUTBOX_SECONDS", "3"))
+WRITES = int(os.environ.get("OUTBOX_WRITES", "10"))
+PATIENCE = 600
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
+pytestmark = [pytest.mark.skipif(os.name == "nt", reason="kills with a signal"), pytest.mark.long]
 
 
 @contextmanager
@@ -53,18 +55,27 @@ def storage(kind: str, folder: Path) -> Iterator[tuple[dict[str, Any], GitHubDou
             yield _definition(double, url), double
 
 
+@pytest.fixture
+def folder(tmp_path: Path, migrated_database: Path) -> Path:
+    """Of an installation: a database with all tables."""
+    made = tmp_path / "data"
+    made.mkdir()
+    shutil.copy(migrated_database, made / "holdfast.sqlite3")
+    return made
+
+
 def _definition(double: GitHubDouble, url: str) -> dict[str, Any]:
     return {"provider": "github", "repository": github.REPOSITORY, "token": double.TOKEN, "api_url": url}
 
 
 @pytest.mark.parametrize("kind", STRIDES)
 def test_a_process_that_dies_before_any_step_loses_nothing_and_doubles_nothing(
-    kind: str, tmp_path: Path, tally: Tally
+    kind: str, folder: Path, tmp_path: Path, tally: Tally
 ) -> None:
     with storage(kind, tmp_path) as (definition, _):
         stride = STRIDES[kind]
         first = random.randrange(stride)
-        done = run("every_step_of_the_outbox", tmp_path / "steps", json.dumps(definition), str(first), str(stride))
+        done = run("every_step_of_the_outbox", folder, json.dumps(definition), str(first), str(stride))
     assert done.returncode == 0, f"from step {first} by {stride}: {done.stderr}"
     *lines, last = done.stdout.splitlines()
     assert last == "through"
@@ -76,17 +87,16 @@ def test_a_process_that_dies_before_any_step_loses_nothing_and_doubles_nothing(
 
 
 @pytest.mark.parametrize("kind", STRIDES)
-def test_an_outbox_survives_kill_9_at_any_moment(kind: str, tmp_path: Path, tally: Tally) -> None:
+def test_an_outbox_survives_kill_9_at_any_moment(kind: str, folder: Path, tmp_path: Path, tally: Tally) -> None:
     """Killed again and again, while it puts in and while it sends."""
     seed = random.randrange(2**32)
     dice = random.Random(seed)
-    folder = tmp_path / "data"
     with storage(kind, tmp_path) as (definition, double):
-        assert run("outbox_step", folder, json.dumps(definition), "migrate").returncode == 0
         acknowledged = 0
-        for _ in range(KILLS):
-            acknowledged = run_and_kill(folder, definition, acknowledged + 1, dice.uniform(0, 0.2))
-        done = run("outbox_step", folder, json.dumps(definition), "finish")
+        with Mortals(folder, definition) as mortals:
+            for _ in range(KILLS):
+                acknowledged = mortals.run_and_kill(acknowledged + 1, dice.uniform(0, 0.2))
+        done = run("outbox_finish", folder, json.dumps(definition))
         assert done.returncode == 0, done.stderr
         files = {path: int(content) for path, content in json.loads(done.stdout).items()}
         assert acknowledged > KILLS * FILES
@@ -99,12 +109,14 @@ def test_an_outbox_survives_kill_9_at_any_moment(kind: str, tmp_path: Path, tall
 
 
 @pytest.mark.parametrize("way", ["deferred", "direct"])
-def test_two_processes_write_files_of_their_own_to_one_branch(way: str, tmp_path: Path, tally: Tally) -> None:
+def test_two_processes_write_files_of_their_own_to_one_branch(
+    way: str, folder: Path, tmp_path: Path, tally: Tally
+) -> None:
     """As fast as they can: every write is in the history once."""
     with storage("github", tmp_path) as (definition, double):
         assert double is not None
-        one, two = together(tmp_path / "data", definition, way)
-        assert min(len(one), len(two)) > 3
+        one, two = together(folder, definition, way)
+        assert (len(one), len(two)) == (WRITES, WRITES)
         files = double.files()
         changed = changes_by_path(double)
         for path in [*one, *two]:
@@ -113,11 +125,11 @@ def test_two_processes_write_files_of_their_own_to_one_branch(way: str, tmp_path
     tally(f"{way} writes by two processes to one branch", len(one) + len(two))
 
 
-def test_of_two_processes_that_expect_one_hash_exactly_one_wins(tmp_path: Path, tally: Tally) -> None:
+def test_of_two_processes_that_expect_one_hash_exactly_one_wins(folder: Path, tmp_path: Path, tally: Tally) -> None:
     with storage("github", tmp_path) as (definition, double):
         assert double is not None
-        one, two = together(tmp_path / "data", definition, "same")
-        assert min(len(one), len(two)) > 0
+        one, two = together(folder, definition, "same")
+        assert (len(one), len(two)) == (WRITES, WRITES)
         messages = [message for message in double.messages() if message != "The start"]
         assert Counter(messages) == Counter([*one, *two])
     tally("conditional writes of one file by two processes", len(one) + len(two))
@@ -150,55 +162,62 @@ def judge_history(double: GitHubDouble, seed: int) -> None:
 
 
 def together(folder: Path, definition: dict[str, Any], way: str) -> tuple[list[str], list[str]]:
-    assert run("outbox_step", folder, json.dumps(definition), "migrate").returncode == 0
-    writers = [
-        subprocess.Popen(
-            command("outbox_writers", folder, json.dumps(definition), who, str(SECONDS), way),
+    done = run("outbox_writers", folder, json.dumps(definition), str(WRITES), way)
+    assert done.returncode == 0, done.stderr
+    one, two = json.loads(done.stdout)
+    return one, two
+
+
+class Mortals:
+    """One process after the other that works until it is killed; see outbox_until_killed."""
+
+    def __init__(self, folder: Path, definition: dict[str, Any]) -> None:
+        self._maker = subprocess.Popen(
+            command("outbox_until_killed", folder, json.dumps(definition)),
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
-        for who in ("one", "two")
-    ]
-    found = []
-    for writer in writers:
-        output, errors = writer.communicate(timeout=SECONDS + 120)
-        assert writer.returncode == 0, errors
-        found.append(json.loads(output))
-    return found[0], found[1]
+        self._watchdog = threading.Timer(PATIENCE, os.killpg, (self._maker.pid, signal.SIGKILL))
 
+    def __enter__(self) -> Self:
+        self._watchdog.start()
+        return self
 
-def run_and_kill(folder: Path, definition: dict[str, Any], first: int, delay: float) -> int:
-    """The last change that was acknowledged."""
-    process = subprocess.Popen(
-        command("outbox_until_killed", folder, json.dumps(definition), str(first)),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    watchdog = threading.Timer(60, process.kill)
-    watchdog.start()
-    last = first - 1
-    with process.stdout:
-        for line in process.stdout:
-            last = int(line)
-            if last >= first + 2 * FILES:
-                break
+    def run_and_kill(self, first: int, delay: float) -> int:
+        """The last change that was acknowledged."""
+        assert self._maker.stdin
+        self._maker.stdin.write(f"{first}\n")
+        self._maker.stdin.flush()
+        pid, last = self._number(), first - 1
+        assert pid is not None
+        while last < first + 2 * FILES:
+            number = self._number()
+            assert number is not None, "it ended by itself"
+            last = number
         threading.Event().wait(delay)  # chance, not synchronisation: where in a round it dies
-        os.kill(process.pid, signal.SIGKILL)
-        last = max([last, *(int(line) for line in process.stdout if line.endswith("\n"))])
-    process.wait(30)
-    watchdog.cancel()
-    assert process.returncode == -signal.SIGKILL
-    return last
+        os.kill(pid, signal.SIGKILL)
+        while (number := self._number()) is not None:
+            last = number
+        return last
+
+    def __exit__(self, *raised: object) -> None:
+        self._watchdog.cancel()
+        os.killpg(self._maker.pid, signal.SIGKILL)
+        self._maker.communicate()
+
+    def _number(self) -> int | None:
+        """None when the one that worked was ended as it had to be."""
+        assert self._maker.stdout
+        line = self._maker.stdout.readline().strip()
+        return None if line == f"ended {-signal.SIGKILL}" else int(line)
 
 
 def run(module: str, folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    folder.mkdir(exist_ok=True)
     return subprocess.run(
-        command(module, folder, *words), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        command(module, folder, *words), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = 700
 KILLS = ("attaching", "attached", "settled", "settled")
-PATIENCE = 120
+PATIENCE = 600
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
 
@@ -37,7 +38,10 @@ def run_until(folder: Path, event: str) -> list[dict[str, Any]]:
     return told
 
 
-def test_killed_while_attaching_and_starting_it_goes_on_without_a_second_job(tmp_path: Path) -> None:
+def test_killed_while_attaching_and_starting_it_goes_on_without_a_second_job(
+    tmp_path: Path, migrated_database: Path
+) -> None:
+    shutil.copy(migrated_database, tmp_path / "holdfast.sqlite3")
     killed = 0
     for event in KILLS:
         told = run_until(tmp_path, event)

@@ -1,6 +1,5 @@
 """Processes that store segments are killed over it: what was acknowledged is there, once, and is found by its words."""
 
-import multiprocessing
 import os
 import random
 import signal
@@ -19,12 +18,12 @@ from jobs_app.stores.segments import SEGMENTS
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests.contracts.backends import BACKENDS, SHARED, Opening
+from tests.processes import CONTEXT
 
-CONTEXT = multiprocessing.get_context("spawn")
 PROJECT: Final = "written"
 WRITERS: Final = int(os.environ.get("SEGMENT_WRITERS", "3"))
 SEGMENTS_EACH: Final = 200
-PATIENCE: Final = 180.0
+PATIENCE: Final = 300.0
 BY: Final = By("command", "a writer")
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with a signal")

@@ -53,7 +53,7 @@ class PackageIndex:
                 _, kind, name, *_ = self.path.split("/")
                 if kind == "files":
                     index.asked.set()
-                    index.open.wait(timeout=60)
+                    index.open.wait(timeout=600)
                     index.downloads[name] += 1
                 body = index.wheels.get(name, b"") if kind == "files" else index.page(name)
                 self.send_response(200 if body else 404)

@@ -1,6 +1,7 @@
 """Real servers on free ports for the tests, and the plainest of clients."""
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -12,10 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20.0
+PATIENCE = 120.0  # seconds; only what fails needs them
 
 
 def free_port() -> int:
@@ -30,6 +29,19 @@ def until(condition: Callable[[], object], what: str, patience: float = PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain: {what}"
         time.sleep(0.02)
+
+
+def answered(port: int, path: str) -> bytes | None:
+    """The body of a 200, or None. For those who ask again and again: a client of httpx takes 20 ms to make."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        line.request("GET", path)
+        answer = line.getresponse()
+        return answer.read() if answer.status == 200 else None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        line.close()
 
 
 class Server:
@@ -60,6 +72,10 @@ class Server:
     def mark(self, name: str) -> None:
         (self.marks / name).touch()
 
+    def forget_marks(self) -> None:
+        for mark in self.marks.iterdir():
+            mark.unlink()
+
     def await_mark(self, name: str) -> None:
         until((self.marks / name).exists, f"the mark {name}\n{self.log()}")
 
@@ -67,7 +83,11 @@ class Server:
         return (self.data / "log").read_text(errors="replace")
 
     def worker(self) -> int:
-        pid: int = httpx.get(f"{self.url}/seen").json()["pid"]
+        """Raises ConnectionError while none is there."""
+        seen = answered(self.port, "/seen")
+        if seen is None:
+            raise ConnectionError
+        pid: int = json.loads(seen)["pid"]
         return pid
 
     def raw(self, *sent: bytes) -> bytes:
@@ -91,9 +111,7 @@ class Server:
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log()
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/seen").status_code == 200
-        return False
+        return answered(self.port, "/seen") is not None
 
 
 def received(line: socket.socket) -> bytes:

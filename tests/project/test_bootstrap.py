@@ -34,7 +34,7 @@ def execute_from_command_line(arguments):
 """,
     **{f"{name}.py": "" for name in bootstrap.PARTS if name != "django"},
 }
-DEADLINE = 120
+DEADLINE = 600
 
 
 @dataclass
@@ -113,11 +113,16 @@ def clone(tmp_path: Path, python_without_anything: Path, index: PackageIndex) ->
 
 @pytest.fixture
 def furnished_clone(clone: Clone, empty_environment: Path) -> Clone:
-    shutil.copytree(empty_environment, clone.root / ".venv", symlinks=True)
+    # links, as pip changes no file that is there
+    shutil.copytree(empty_environment, clone.root / ".venv", symlinks=True, copy_function=os.link)
     return clone
 
 
-def test_the_first_command_makes_the_environment_and_goes_on_inside(clone: Clone) -> None:
+def test_the_first_command_makes_the_environment_and_goes_on_inside_though_one_before_was_killed(clone: Clone) -> None:
+    kill_in_the_middle(clone)
+    half_made = clone.root / ".venv" / "half-made"
+    half_made.touch()
+
     first = clone.run("up", "--port", "80 81", options=("-W", "error"))
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout) == {
@@ -127,12 +132,27 @@ def test_the_first_command_makes_the_environment_and_goes_on_inside(clone: Clone
         "has": {"pytest": False, "lodger": False},
         "path": None,
     }
-    said = first.stderr.splitlines()
-    assert [line.split()[0] for line in said] == ["Making", "Installing", "Ready"]
+    said = [line.split()[0] for line in first.stderr.splitlines()]
+    assert said[-3:] == ["Making", "Installing", "Ready"]
+    assert said[:-3] in ([], ["Another"]), "the pip of the killed one may hold the lock a moment longer"
+    assert not half_made.exists()
+    pip = clone.root / ".venv" / "bin" / "pip"
+    assert clone.inside in pip.read_text(), "programs name their interpreter by its place"
 
+    downloads = clone.index.downloads.total()
     second = clone.run("seven")
     assert (second.returncode, second.stderr) == (7, "")
-    assert clone.index.downloads.total() == 1
+    assert clone.index.downloads.total() == downloads
+
+
+def kill_in_the_middle(clone: Clone) -> None:
+    clone.index.open.clear()
+    process = clone.start("up")
+    assert clone.index.asked.wait(DEADLINE)
+    process.kill()
+    process.communicate(timeout=DEADLINE)
+    assert process.returncode == -signal.SIGKILL
+    clone.index.open.set()
 
 
 def test_settings_of_pip_that_would_change_the_result_are_left_out_and_the_rest_is_kept(furnished_clone: Clone) -> None:
@@ -169,21 +189,6 @@ def test_a_changed_lock_updates_and_takes_away_what_it_no_longer_names(
     assert done.stderr.endswith("newer\n")
 
 
-def test_killed_in_the_middle_is_made_anew_by_the_next_command(clone: Clone, index: PackageIndex) -> None:
-    index.open.clear()
-    process = clone.start("up")
-    assert index.asked.wait(DEADLINE)
-    process.kill()
-    process.communicate(timeout=DEADLINE)
-    assert process.returncode == -signal.SIGKILL
-    half_made = clone.root / ".venv" / "half-made"
-    half_made.touch()
-
-    index.open.set()
-    assert clone.answer("up")["prefix"] == clone.inside
-    assert not half_made.exists()
-
-
 def test_from_the_first_change_on_it_counts_as_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "FOLDER", tmp_path)
     monkeypatch.setattr(bootstrap, "STAMP", tmp_path / "holdfast.json")
@@ -200,12 +205,42 @@ def test_from_the_first_change_on_it_counts_as_unfinished(tmp_path: Path, monkey
     assert bootstrap._read_stamp()["finished"] is True
 
 
-def test_a_damaged_stamp_is_no_stamp(clone: Clone) -> None:
-    assert clone.answer("up")
-    stamp = clone.root / ".venv" / "holdfast.json"
-    stamp.write_text(stamp.read_text()[:20])
-    assert clone.answer("up")["prefix"] == clone.inside
-    assert json.loads(stamp.read_text())["finished"] is True
+def test_what_has_a_damaged_stamp_another_place_or_no_python_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not ready is made anew, as after a kill."""
+
+    def is_ready(folder: Path) -> bool:
+        monkeypatch.setattr(bootstrap, "FOLDER", folder)
+        monkeypatch.setattr(bootstrap, "STAMP", folder / "holdfast.json")
+        return bootstrap._is_ready(bootstrap.RUNTIME_LOCK)
+
+    folder, moved = tmp_path / "one", tmp_path / "moved"
+    python, stamp = folder / "bin" / "python", folder / "holdfast.json"
+    python.parent.mkdir(parents=True)
+    assert not is_ready(folder)
+    python.symlink_to(sys.executable)
+    digest = bootstrap._digest(bootstrap.RUNTIME_LOCK)
+    about = {"finished": True, "place": str(folder.resolve()), "python": bootstrap._python_below()}
+    bootstrap._write_stamp(about | {bootstrap.RUNTIME_LOCK.name: digest})
+    assert is_ready(folder)
+
+    whole = stamp.read_text()
+    stamp.write_text(whole[:20])
+    assert not is_ready(folder)
+    bootstrap._write_stamp({"finished": False})
+    assert not is_ready(folder)
+    stamp.write_text(whole)
+    assert is_ready(folder)
+
+    folder.rename(moved)
+    assert not is_ready(moved)
+    moved.rename(folder)
+    assert is_ready(folder)
+
+    python.unlink()
+    python.symlink_to("/nonexistent/python3.11")
+    assert not is_ready(folder)
 
 
 def test_two_at_once_wait_for_each_other(furnished_clone: Clone, index: PackageIndex) -> None:
@@ -221,19 +256,6 @@ def test_two_at_once_wait_for_each_other(furnished_clone: Clone, index: PackageI
         assert process.returncode == 0, errors
         assert json.loads(output)["prefix"] == furnished_clone.inside
     assert index.downloads.total() == 1
-
-
-def test_a_moved_folder_and_a_removed_python_are_repaired(clone: Clone) -> None:
-    assert clone.answer("up")
-    clone.root = clone.root.rename(clone.root.with_name("moved"))
-    assert clone.answer("up")["prefix"] == clone.inside
-    pip = clone.root / ".venv" / "bin" / "pip"
-    assert clone.inside in pip.read_text(), "programs name their interpreter by its place"
-
-    python = clone.root / ".venv" / "bin" / "python"
-    python.unlink()
-    python.symlink_to("/nonexistent/python3.11")
-    assert clone.answer("up")["prefix"] == clone.inside
 
 
 def test_the_command_gets_the_signals(furnished_clone: Clone) -> None:
@@ -272,7 +294,8 @@ def test_an_index_without_the_package_is_said(furnished_clone: Clone, index: Pac
     refused(furnished_clone.run("up"), "the index has no django==1.0 for this Python")
 
 
-def test_without_network_the_network_is_named_and_the_next_command_goes_on(clone: Clone) -> None:
+def test_without_network_the_network_is_named_and_the_next_command_goes_on(furnished_clone: Clone) -> None:
+    clone = furnished_clone
     address = clone.environ.pop("PIP_INDEX_URL")
     clone.environ |= {"PIP_INDEX_URL": "http://127.0.0.1:9/simple/", "PIP_RETRIES": "1"}
     refused(clone.run("up"), "check network, PIP_INDEX_URL, PIP_PROXY")

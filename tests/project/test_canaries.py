@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.project.servers import free_port
+from tests.project.servers import PATIENCE, free_port
 from tests.project.test_up import Up
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="up is ended by POSIX signals in these tests")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="up is ended by POSIX signals in these tests"),
+    pytest.mark.long,
+]
 
 CANARY = "canary7f3a9"
 SECRET_KEY = f"{CANARY}-QwErTyUiOpAsDfGhJkLzXcVbNm-0123456789-abcdefghijklm"
@@ -41,7 +45,7 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._line = httpx.Client(base_url=url, timeout=20)
+        self._line = httpx.Client(base_url=url, timeout=PATIENCE)
         self.answers: list[str] = []
 
     def get(self, path: str, **headers: str) -> httpx.Response:
@@ -55,7 +59,9 @@ class Visitor:
 
     def call(self, method: str, path: str, token: str, body: object = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"{CANARY}-key"}
-        return self._kept(httpx.request(method, f"{self._url}/api/v1{path}", json=body, headers=headers))
+        return self._kept(
+            httpx.request(method, f"{self._url}/api/v1{path}", json=body, headers=headers, timeout=PATIENCE)
+        )
 
     def cookies(self) -> list[str]:
         """Those that are a login or help to one; the CSRF token stands in each page by design."""
@@ -70,7 +76,9 @@ class Visitor:
 
 
 @pytest.fixture(params=["false", "true"], ids=["production", "debug"])
-def up(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Up]:
+def up(request: pytest.FixtureRequest, tmp_path: Path, migrated_database: Path) -> Iterator[Up]:
+    (tmp_path / "data").mkdir()
+    shutil.copy(migrated_database, tmp_path / "data" / "holdfast.sqlite3")
     one = Up(tmp_path / "data", free_port(), HOLDFAST_DEBUG=request.param, **ENVIRON)
     try:
         yield one

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from project.security_headers import HEADERS
-from tests.project.servers import Server, parsed, received, running, until
+from tests.project.servers import PATIENCE, Server, parsed, received, running, until
 
 
 def environ(served: Server, path: str = "/environ/x", **headers: str) -> dict[str, object]:
@@ -225,8 +225,10 @@ def test_what_is_refused_before_django_looks_like_every_other_refusal(served: Se
 
 
 def test_a_promise_is_logged_when_it_is_kept(served: Server) -> None:
+    served.forget_marks()
+    headers = {"X-Request-ID": "promise-1"}
     with ThreadPoolExecutor(1) as callers:
-        asked = callers.submit(httpx.get, f"{served.url}/later", headers={"X-Request-ID": "promise-1"})
+        asked = callers.submit(httpx.get, f"{served.url}/later", headers=headers, timeout=PATIENCE)
         served.await_mark("later-began")
         assert "promise-1" not in served.log()
         served.mark("go")

@@ -2,21 +2,21 @@
 
 import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from project.supervisor import Supervisor
-from tests.project.servers import PATIENCE, ROOT, alive, free_port, kill, until
+from tests.project.servers import PATIENCE, ROOT, alive, answered, free_port, kill, until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals")
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals"), pytest.mark.long]
 
 
 class Up:
@@ -39,7 +39,7 @@ class Up:
         return any(text in line for line in self.lines)
 
     def await_line(self, text: str) -> None:
-        until(lambda: self.says(text) or self.process.poll() is not None, f"{text}\n{self.text()}", patience=60)
+        until(lambda: self.says(text) or self.process.poll() is not None, f"{text}\n{self.text()}")
         assert self.says(text), self.text()
 
     def text(self) -> str:
@@ -74,45 +74,52 @@ class Up:
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    one = Up(tmp_path / "data", free_port())
+def prepared(tmp_path: Path, migrated_database: Path) -> Path:
+    """A data folder as `up` leaves it, but for the static files: making the tables takes longest of all."""
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(migrated_database, data / "holdfast.sqlite3")
+    return data
+
+
+def test_two_may_start_at_once_on_one_folder_say_how_to_log_in_and_stop_and_start_again(tmp_path: Path) -> None:
+    both = [Up(tmp_path / "data", free_port()) for _ in range(2)]
     try:
-        yield one
+        for one in both:
+            one.await_line("Ctrl-C stops it")
+            assert _answers(one)
+            assert one.says(f"curl {one.url}/api/v1/openapi.json")
+            assert one.says(f'tokens create --server --days 1)" {one.url}/api/v1/me')
+        assert sum(one.says("migrations applied") for one in both) == 1
+        assert sum(one.says("  Password   ") for one in both) == 1
+        children = [one.children() for one in both]
+        assert [set(names) for names in children] == [{"server", "consumer"}] * 2
+        both[0].process.send_signal(signal.SIGINT)
     finally:
-        one.end()
+        codes = [one.end() for one in both]
+    assert codes == [0, 0]
+    assert not any(one.says("Traceback") for one in both)
+    assert not [pid for names in children for pid in names.values() if alive(pid)]
 
-
-def test_it_starts_says_how_to_log_in_and_stops(up: Up, tmp_path: Path) -> None:
-    up.await_line("Ctrl-C stops it")
-    assert httpx.get(f"{up.url}/healthz").status_code == 200
-    assert up.says("  Password   ")
-    assert up.says(f"curl {up.url}/api/v1/openapi.json")
-    assert up.says(f'tokens create --server --days 1)" {up.url}/api/v1/me')
-    children = up.children()
-    assert set(children) == {"server", "consumer"}
-    up.process.send_signal(signal.SIGINT)
-    assert up.end() == 0
-    assert not [pid for pid in children.values() if alive(pid)]
-
-    second = Up(tmp_path / "data", up.port)
+    again = Up(tmp_path / "data", both[0].port)
     try:
-        second.await_line("Ctrl-C stops it")
-        assert not second.says("Password")
-        assert not second.says("applied")
-        assert not second.says("collected")
+        again.await_line("Ctrl-C stops it")
+        assert not again.says("Password")
+        assert not again.says("applied")
+        assert not again.says("collected")
+        what_is_killed_is_started_again_and_what_is_orphaned_ends(again)
     finally:
-        assert second.end() == 0
+        again.end()
 
 
-def test_what_is_killed_is_started_again_and_what_is_orphaned_ends(up: Up) -> None:
-    up.await_line("Ctrl-C stops it")
+def what_is_killed_is_started_again_and_what_is_orphaned_ends(up: Up) -> None:
     before = up.children()
     for pid in before.values():
         kill(pid)
     up.await_line("The server was ended by SIGKILL")
     up.await_line("The consumer was ended by SIGKILL")
     until(lambda: set(up.children().values()).isdisjoint(before.values()) and len(up.children()) == 2, "both are back")
-    until(lambda: _answers(up.url), "the server answers again")
+    until(lambda: _answers(up), "the server answers again")
 
     now = up.children()
     kill(up.process.pid)
@@ -120,28 +127,38 @@ def test_what_is_killed_is_started_again_and_what_is_orphaned_ends(up: Up) -> No
     until(lambda: not _taken(up.port), "the port is free")
 
 
-def test_behind_a_proxy_that_speaks_https_everything_is_secure(tmp_path: Path) -> None:
+def test_behind_a_proxy_that_speaks_https_everything_is_secure_and_the_sample_fleet_works(prepared: Path) -> None:
     name = "holdfast.example.org"
     environ = {"HOLDFAST_PUBLIC_URL": f"https://{name}", "HOLDFAST_TRUSTED_PROXIES": "127.0.0.1"}
-    one = Up(tmp_path / "data", free_port(), "--workers", "2", **environ)
+    one = Up(prepared, free_port(), "--workers", "2", "--demo", **environ)
     try:
         one.await_line("Ctrl-C stops it")
         assert one.says(f"https://{name}/")
-        with httpx.Client(base_url=one.url, headers={"Host": name}) as plain:
-            assert plain.get("/login/").headers["Location"] == f"https://{name}/login/"
-            assert plain.get("/readyz").status_code == 200
-        forwarded = {"Host": name, "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
-        with httpx.Client(base_url=one.url, headers=forwarded) as proxied:
-            page = proxied.get("/login/")
-            assert page.status_code == 200
-            assert page.headers["Strict-Transport-Security"].startswith("max-age=31536000; includeSubDomains")
-            cookies = page.headers.get_list("Set-Cookie")
-            assert cookies
-            assert all(cookie.startswith("__Host-") and "; Secure" in cookie for cookie in cookies)
-            assert proxied.get("/static/favicon.svg").headers["Strict-Transport-Security"]
-            assert proxied.get("/", headers={"Host": "evil.example"}).status_code == 400
+        children = one.children()
+        assert set(children) == {"server", "consumer", "fleet"}
+        until(lambda: _held_jobs(prepared), "the fleet takes jobs")
+        everything_is_secure(one, name)
     finally:
-        assert one.end() == 0
+        assert one.end() == 0, one.text()
+    assert not [pid for pid in children.values() if alive(pid)]
+    assert not one.says("Traceback"), one.text()
+    the_fleet_goes_on(prepared)
+
+
+def everything_is_secure(one: Up, name: str) -> None:
+    with httpx.Client(base_url=one.url, headers={"Host": name}, timeout=PATIENCE) as plain:
+        assert plain.get("/login/").headers["Location"] == f"https://{name}/login/"
+        assert plain.get("/readyz").status_code == 200
+    forwarded = {"Host": name, "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
+    with httpx.Client(base_url=one.url, headers=forwarded, timeout=PATIENCE) as proxied:
+        page = proxied.get("/login/")
+        assert page.status_code == 200
+        assert page.headers["Strict-Transport-Security"].startswith("max-age=31536000; includeSubDomains")
+        cookies = page.headers.get_list("Set-Cookie")
+        assert cookies
+        assert all(cookie.startswith("__Host-") and "; Secure" in cookie for cookie in cookies)
+        assert proxied.get("/static/favicon.svg").headers["Strict-Transport-Security"]
+        assert proxied.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
 def test_a_taken_port_is_one_sentence_and_code_2(tmp_path: Path) -> None:
@@ -151,19 +168,6 @@ def test_a_taken_port_is_one_sentence_and_code_2(tmp_path: Path) -> None:
         assert one.end_by_itself() == 2
     assert one.text().strip().endswith(f"Port {port} on 127.0.0.1 is in use; choose another with --port.")
     assert "Traceback" not in one.text()
-
-
-def test_two_may_start_at_once_on_one_folder(tmp_path: Path) -> None:
-    both = [Up(tmp_path / "data", free_port()) for _ in range(2)]
-    try:
-        for one in both:
-            one.await_line("Ctrl-C stops it")
-        assert sum(one.says("migrations applied") for one in both) == 1
-        assert sum(one.says("Password") for one in both) == 1
-        assert not any(one.says("Traceback") for one in both)
-    finally:
-        for one in both:
-            one.end()
 
 
 def test_a_child_that_cannot_live_is_held_back_longer_each_time() -> None:
@@ -192,11 +196,8 @@ def _plain_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "DJANGO_"))}
 
 
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz").status_code == 200
-    except httpx.HTTPError:
-        return False
+def _answers(one: Up) -> bool:
+    return answered(one.port, "/healthz") is not None
 
 
 def _taken(port: int) -> bool:
@@ -209,19 +210,20 @@ def _taken(port: int) -> bool:
     return False
 
 
-def test_the_sample_fleet_works_stops_cleanly_and_goes_on(tmp_path: Path) -> None:
-    for _ in range(2):
-        one = Up(tmp_path / "data", free_port(), "--demo")
-        try:
-            one.await_line("Ctrl-C stops it")
-            children = one.children()
-            assert len(children) == 3
-            until(lambda: _sample_jobs(tmp_path, "processing") > 0, "the fleet takes jobs")
-        finally:
-            assert one.end() == 0, one.text()
-        assert not [pid for pid in children.values() if alive(pid)]
-        assert not one.says("Traceback"), one.text()
+def the_fleet_goes_on(data: Path) -> None:
+    left = _held_jobs(data)
+    again = subprocess.Popen(
+        [sys.executable, "-m", "project.demo_fleet", "--lifeline"],
+        cwd=ROOT,
+        env={**_plain_environment(), "HOLDFAST_DATA_DIR": str(data)},
+        stdin=subprocess.PIPE,
+    )
+    try:
+        until(lambda: _held_jobs(data) - left, "the fleet takes jobs again")
+    finally:
+        again.communicate(timeout=PATIENCE)
+    assert again.returncode == 0
 
 
-def _sample_jobs(folder: Path, state: str) -> int:
-    return len(list((folder / "data" / "records" / "demo" / "jobs" / state).rglob("*.json")))
+def _held_jobs(data: Path) -> set[str]:
+    return {path.name for path in (data / "records" / "demo" / "jobs" / "processing").rglob("*.json")}

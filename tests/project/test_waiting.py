@@ -6,40 +6,41 @@ from pathlib import Path
 
 import httpx
 
-from tests.project.servers import Server, alive, kill, received, running, until
+from tests.project.servers import PATIENCE, Server, alive, kill, received, running, until
 
 
 def ask(server: Server, path: str, **headers: str) -> socket.socket:
-    line = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    line = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
     extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{extra}\r\n".encode())
     return line
 
 
 def threads(server: Server) -> int:
-    return len(httpx.get(f"{server.url}/seen").json()["threads"])
+    return len(httpx.get(f"{server.url}/seen", timeout=PATIENCE).json()["threads"])
 
 
-def test_many_who_wait_hold_no_thread_each(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        lines = [ask(server, "/events") for _ in range(60)] + [ask(server, "/later") for _ in range(60)]
-        for line in lines[:60]:
-            assert line.recv(64)
-        server.await_mark("later-began")
-        # 16 threads that answer, 16 that stream, 16 of the server's own
-        assert threads(server) < 60
-        server.mark("go")
-        for line in lines[60:]:
-            assert b"201 Created" in line.recv(65536)
-        for line in lines:
-            line.close()
-        server.await_mark("events-closed")
+def test_many_who_wait_hold_no_thread_each(served: Server) -> None:
+    served.forget_marks()
+    lines = [ask(served, "/events", **{"Last-Event-ID": "many"}) for _ in range(60)] + [
+        ask(served, "/later") for _ in range(60)
+    ]
+    for line in lines[:60]:
+        assert line.recv(64)
+    served.await_mark("later-began")
+    # 16 threads that answer, 16 that stream, 16 of the server's own
+    assert threads(served) < 60
+    served.mark("go")
+    for line in lines[60:]:
+        assert b"201 Created" in line.recv(65536)
+    for line in lines:
+        line.close()
+    served.await_mark("events-many-closed")
 
 
-def test_an_answer_that_comes_later_keeps_its_status_and_the_promised_headers(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        server.mark("go")
-        answer = httpx.get(f"{server.url}/later")
+def test_an_answer_that_comes_later_keeps_its_status_and_the_promised_headers(served: Server) -> None:
+    served.mark("go")
+    answer = httpx.get(f"{served.url}/later")
     assert answer.status_code == 201
     assert answer.headers["x-promise"] == "kept"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -63,14 +64,14 @@ def test_events_are_framed_and_hearts_beat(served: Server) -> None:
     assert b"id: 7\nevent: greeting\ndata: hello\ndata: world\n\n" in text
 
 
-def test_a_caller_who_hangs_up_frees_everything(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        with ask(server, "/events") as line:
-            assert line.recv(64)
-        server.await_mark("events-closed")
-        with ask(server, "/later"):
-            server.await_mark("later-began")
-        server.await_mark("later-ended")
+def test_a_caller_who_hangs_up_frees_everything(served: Server) -> None:
+    served.forget_marks()
+    with ask(served, "/events", **{"Last-Event-ID": "one"}) as line:
+        assert line.recv(64)
+    served.await_mark("events-one-closed")
+    with ask(served, "/later"):
+        served.await_mark("later-began")
+    served.await_mark("later-ended")
 
 
 def test_a_stop_finishes_what_runs_and_ends_what_waits(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_a_stop_finishes_what_runs_and_ends_what_waits(tmp_path: Path) -> None:
         assert events.recv(64)
         server.await_mark("later-began")
         slow: list[httpx.Response] = []
-        asking = threading.Thread(target=lambda: slow.append(httpx.get(f"{server.url}/slow", timeout=20)))
+        asking = threading.Thread(target=lambda: slow.append(httpx.get(f"{server.url}/slow", timeout=PATIENCE)))
         asking.start()
         server.await_mark("slow-began")
 
@@ -90,9 +91,9 @@ def test_a_stop_finishes_what_runs_and_ends_what_waits(tmp_path: Path) -> None:
         assert server.process.poll() is None, "the slow request is still being answered"
 
         server.mark("go")
-        asking.join(20)
+        asking.join(PATIENCE)
         assert slow[0].json() == {"slow": "done"}
-        assert server.process.wait(10) == 0
+        assert server.process.wait(PATIENCE) == 0
         events.close()
         later.close()
 
@@ -101,26 +102,10 @@ def test_a_stop_has_a_deadline(tmp_path: Path) -> None:
     with running(tmp_path / "data", "--stop-deadline", "1") as server, ask(server, "/slow?until=never"):
         server.await_mark("slow-began")
         server.process.terminate()
-        assert server.process.wait(8) is not None
+        assert server.process.wait(PATIENCE) is not None
 
 
-def test_a_server_whose_lifeline_ends_stops(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        worker = server.worker()
-        assert server.process.stdin is not None
-        server.process.stdin.close()
-        assert server.process.wait(10) == 0
-        assert not alive(worker)
-
-
-def test_a_worker_ends_with_its_killed_server(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        worker = server.worker()
-        kill(server.process.pid)
-        until(lambda: not alive(worker), "the worker ends")
-
-
-def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced_and_ends_with_its_killed_server(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         before = server.worker()
         kill(before)
@@ -128,7 +113,19 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
         def replaced() -> bool:
             try:
                 return server.worker() != before
-            except httpx.HTTPError:
+            except ConnectionError:
                 return False
 
         until(replaced, "another worker answers")
+        worker = server.worker()
+        kill(server.process.pid)
+        until(lambda: not alive(worker), "the worker ends")
+
+
+def test_a_server_whose_lifeline_ends_stops(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        worker = server.worker()
+        assert server.process.stdin is not None
+        server.process.stdin.close()
+        assert server.process.wait(PATIENCE) == 0
+        assert not alive(worker)

@@ -15,6 +15,9 @@ from django.views.decorators.csrf import csrf_exempt
 
 from jobs_app.streaming import Caller, Event, EventStream, Later
 
+# Longer than any test is patient: what waits ends because the test ended it.
+LONGEST = 600
+
 
 def environ(request: HttpRequest, rest: str) -> HttpResponse:
     known = {name: value for name, value in request.META.items() if isinstance(value, str)}
@@ -63,7 +66,7 @@ def file(request: HttpRequest) -> FileResponse:
 def later(request: HttpRequest) -> Later:
     async def wait(caller: Caller) -> HttpResponse:
         _mark("later-began")
-        came = await caller.waits_for(_mark_seen("go"), timeout=20)
+        came = await caller.waits_for(_mark_seen("go"), timeout=LONGEST)
         _mark("later-ended")
         where = await caller.in_thread(lambda: threading.current_thread().name)
         return JsonResponse({"came": came, "open": caller.is_open, "thread": where}, status=201)
@@ -82,11 +85,12 @@ def fails_later(request: HttpRequest) -> Later:
 
 def events(request: HttpRequest) -> EventStream:
     async def follow(caller: Caller) -> AsyncIterator[Event]:
+        last = request.headers.get("Last-Event-ID", "0")
         try:
-            yield Event("hello\nworld", name="greeting", id=request.headers.get("Last-Event-ID", "0"))
+            yield Event("hello\nworld", name="greeting", id=last)
             await asyncio.Event().wait()
         finally:
-            _mark("events-closed")
+            _mark(f"events-{last}-closed")
 
     return EventStream(follow, heartbeat=0.2)
 
@@ -130,7 +134,7 @@ def _mark(name: str) -> None:
 
 
 def _wait_for_mark(name: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LONGEST
     while not (_marks() / name).exists() and time.monotonic() < deadline:
         time.sleep(0.02)
 

@@ -1,6 +1,6 @@
-"""One step of a test with an outbox: `python -m tests.durability.outbox_step FOLDER DEFINITION migrate|finish`.
+"""What a process does after one that was killed: `python -m tests.durability.outbox_finish FOLDER DEFINITION`.
 
-`finish` sends what a killed process left, and tells every file as JSON.
+Sends what the other one left, and tells every file as JSON.
 """
 
 import json
@@ -8,14 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.durability.outbox_process import ALIAS, PROJECT, finish, migrate, prepare
+from tests.durability.outbox_process import ALIAS, PROJECT, finish, prepare
 
 
-def main(folder: Path, definition: dict[str, Any], step: str) -> None:
+def main(folder: Path, definition: dict[str, Any]) -> None:
     prepare(folder, definition)
-    if step == "migrate":
-        migrate()
-        return
     finish()
     from storage_app import file_storages
 
@@ -28,4 +25,4 @@ def main(folder: Path, definition: dict[str, Any], step: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3])
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
