@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 
 
@@ -9,3 +11,5 @@ class ProjectConfig(AppConfig):
 
         health.wire()
         job_metrics.wire()
+        gc.freeze()
+        gc.enable()  # manage.py had it off while all this was loaded
