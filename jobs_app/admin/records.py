@@ -86,6 +86,7 @@ def index(request: PageRequest, kind: str) -> HttpResponse:
         else:
             context |= {
                 "rows": found.rows,
+                "is_complete": found.is_complete,
                 "next_url": link_with(request, cursor=found.next_cursor) if found.next_cursor else "",
                 "first_url": link_without(request, "cursor") if "cursor" in request.GET else "",
                 "quarantined": [item for item in quarantine.of(actor, slug) if fixes.holds(item.collection)],

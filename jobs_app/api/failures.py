@@ -9,7 +9,7 @@ from jobs_app.api import job_answers
 from jobs_app.api.authentication import ApiRequest
 from jobs_app.api.job_actions import done
 from jobs_app.api.operation_schemas import ActionDone, FailureActionIn, FailureOut, FailurePage, OperationStarted
-from jobs_app.api.parameters import Cursor, Limit
+from jobs_app.api.parameters import Cursor, IdempotencyKey, Limit
 from jobs_app.api.projects import Slug
 from jobs_app.api.schemas import rfc3339
 from jobs_app.services import failures, paging
@@ -44,9 +44,11 @@ def get_failure(request: ApiRequest, p: Slug, fingerprint: Fingerprint) -> HttpR
     response={200: ActionDone, 202: OperationStarted},
     summary="Retry, cancel or delete all jobs of a failure",
 )
-def act_on_failure(request: ApiRequest, p: Slug, fingerprint: Fingerprint, body: FailureActionIn) -> HttpResponse:
+def act_on_failure(
+    request: ApiRequest, p: Slug, fingerprint: Fingerprint, body: FailureActionIn, key: IdempotencyKey = None
+) -> HttpResponse:
     """Retry and delete take those that stand failed by it, cancel those that are tried again."""
-    return done(ACTIONS[body.action](request.auth, p, fingerprint, body.reason))
+    return done(request, lambda: ACTIONS[body.action](request.auth, p, fingerprint, body.reason), key)
 
 
 def _value(failure: Failure) -> dict[str, Any]:

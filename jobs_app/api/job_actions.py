@@ -1,6 +1,6 @@
 """Actions on many jobs, and the operations that carry them out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from django.http import HttpResponse
@@ -8,6 +8,7 @@ from ninja import Path, Query, Router
 
 from jobs_app.api import job_answers
 from jobs_app.api.authentication import ApiRequest
+from jobs_app.api.creation import answered
 from jobs_app.api.job_answers import by_value, time_value
 from jobs_app.api.operation_schemas import (
     ActionDone,
@@ -20,10 +21,11 @@ from jobs_app.api.operation_schemas import (
     OperationPage,
     OperationStarted,
 )
-from jobs_app.api.parameters import Cursor, Limit, problems
+from jobs_app.api.parameters import Cursor, IdempotencyKey, Limit, problems
 from jobs_app.api.projects import Slug
 from jobs_app.domain.operation import Item, ItemOutcome, Operation
 from jobs_app.services import job_actions, operations, paging
+from jobs_app.services.idempotency import Answer
 from jobs_app.services.job_actions import Choice, Done
 from jobs_app.services.jobs import JobFilter
 from jobs_app.services.project_jobs import now
@@ -39,11 +41,11 @@ OPERATIONS = "/projects/{p}/operations"
     response={200: ActionDone, 202: OperationStarted},
     summary="Retry, cancel, delete or restore jobs",
 )
-def act_on_jobs(request: ApiRequest, p: Slug, body: ActionIn) -> HttpResponse:
+def act_on_jobs(request: ApiRequest, p: Slug, body: ActionIn, key: IdempotencyKey = None) -> HttpResponse:
     """Few are done at once: 200 says what was refused and why. Many become an operation: 202 with its id. What is made
     or ends after this call is not part of it.
     """
-    return done(job_actions.act(request.auth, p, body.action, _choice(body), body.reason))
+    return done(request, lambda: job_actions.act(request.auth, p, body.action, _choice(body), body.reason), key)
 
 
 @router.post(f"{JOBS}/actions/preview", response=ActionPreview, summary="Which jobs would that be?")
@@ -110,11 +112,17 @@ def undo_operation(request: ApiRequest, p: Slug, id: OperationId) -> HttpRespons
     return job_answers.answer({"operation_id": operations.undo(request.auth, p, id).id}, 202)
 
 
-def done(result: Done) -> HttpResponse:
-    if result.operation is not None:
-        return job_answers.answer({"operation_id": result.operation.id}, 202)
-    refused = _items(result.refused)
-    return job_answers.answer({"matched": result.matched, "changed": result.changed, "refused": refused})
+def done(request: ApiRequest, act: Callable[[], Done], key: str | None) -> HttpResponse:
+    """What it came to; with a key it is done at most once."""
+
+    def perform() -> Answer:
+        result = act()
+        if result.operation is not None:
+            return Answer(202, job_answers.as_bytes({"operation_id": result.operation.id}))
+        value = {"matched": result.matched, "changed": result.changed, "refused": _items(result.refused)}
+        return Answer(200, job_answers.as_bytes(value))
+
+    return answered(request, request.auth, perform, key)
 
 
 def operation_value(operation: Operation) -> dict[str, Any]:

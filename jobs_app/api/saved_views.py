@@ -7,14 +7,16 @@ from ninja import Path, Router
 
 from jobs_app.api import job_answers, preconditions
 from jobs_app.api.authentication import ApiRequest
+from jobs_app.api.creation import answered, tagged
 from jobs_app.api.job_answers import by_value
 from jobs_app.api.operation_schemas import ViewIn, ViewList, ViewOut
-from jobs_app.api.parameters import problems
+from jobs_app.api.parameters import IdempotencyKey, problems
 from jobs_app.api.projects import Slug
 from jobs_app.api.schemas import rfc3339
 from jobs_app.domain.access import Actor
 from jobs_app.domain.saved_view import SavedView
 from jobs_app.services import saved_views
+from jobs_app.services.idempotency import Answer
 from jobs_app.services.saved_views import ViewContent
 
 router = Router(tags=["Saved views"])
@@ -30,12 +32,14 @@ def list_views(request: ApiRequest, p: Slug) -> HttpResponse:
 
 
 @router.post(VIEWS, response={201: ViewOut}, summary="Save a view", openapi_extra=problems(409, versioned=True))
-def create_view(request: ApiRequest, p: Slug, body: ViewIn) -> HttpResponse:
+def create_view(request: ApiRequest, p: Slug, body: ViewIn, key: IdempotencyKey = None) -> HttpResponse:
     """Everybody may keep their own; a shared one takes the scope `write`."""
-    view = saved_views.create(request.auth, p, _content(body))
-    response = _answer(view, request.auth, 201)
-    response["Location"] = f"{request.path}/{view.id}"
-    return response
+
+    def perform() -> Answer:
+        view = saved_views.create(request.auth, p, _content(body))
+        return Answer(201, job_answers.as_bytes(_value(view, request.auth)), f"{request.path}/{view.id}")
+
+    return tagged(answered(request, request.auth, perform, key))
 
 
 @router.get(
@@ -66,8 +70,8 @@ def _content(body: ViewIn) -> ViewContent:
     return ViewContent(body.name, body.query, body.order, tuple(body.columns), body.shared)
 
 
-def _answer(view: SavedView, actor: Actor, status: int = 200) -> HttpResponse:
-    response = job_answers.answer(_value(view, actor), status)
+def _answer(view: SavedView, actor: Actor) -> HttpResponse:
+    response = job_answers.answer(_value(view, actor))
     response["ETag"] = preconditions.etag(view.version)
     return response
 

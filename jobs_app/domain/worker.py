@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from jobs_app.domain.job import By, Job
@@ -40,6 +41,30 @@ class Worker:
 
     def takes(self, content_type: str) -> bool:
         return self.content_types is None or content_type in self.content_types
+
+
+class Presence(StrEnum):
+    BUSY = "busy"
+    IDLE = "idle"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerGlance:
+    """A worker, and whether it holds anything: for where many are shown at once."""
+
+    worker: Worker
+    is_busy: bool
+    drained: Stop | None
+
+    def presence(self, now: datetime) -> Presence:
+        if now - self.worker.last_seen_at > PRESENT:
+            return Presence.SILENT
+        return Presence.BUSY if self.is_busy else Presence.IDLE
+
+    @property
+    def is_safe_to_stop(self) -> bool:
+        return self.drained is not None and not self.is_busy
 
 
 @dataclass(frozen=True, slots=True)

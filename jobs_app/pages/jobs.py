@@ -122,12 +122,13 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
         page, new, wrong = JobPage([], None, None), 0, job_filters.wrong(request, asked.text, error)
     jobs = page.jobs[new:]
     counts = job_counts.of(actor, slug)
+    worker_names = sorted(workers.names(actor, slug, job_filters.MOST_WORKERS_SHOWN))
     moment = now()
     context = {
         "project": project,
         "rows": [job_rows.row(job, moment) for job in jobs],
         "filters": job_filters.bar(
-            request, slug, asked, counts, _worker_names(actor, slug), page, len(jobs), is_wrong=wrong is not None
+            request, slug, asked, counts, worker_names, page, len(jobs), is_wrong=wrong is not None
         ),
         "sorting": job_filters.sorting(request, asked),
         "wrong": wrong,
@@ -243,10 +244,6 @@ def _matching(request: PageRequest) -> str:
     for name in ("cursor", "since", "order"):
         query.pop(name, None)
     return query.urlencode()
-
-
-def _worker_names(actor: Actor, slug: str) -> list[str]:
-    return sorted(state.worker.id for state in workers.of(actor, slug, limit=job_filters.MOST_WORKERS_SHOWN).workers)
 
 
 def _tabs(slug: str, job: Job, current: str) -> list[dict[str, Any]]:

@@ -19,15 +19,14 @@ from django.views.decorators.vary import vary_on_headers
 from jobs_app.domain.access import Actor, Scope
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.number_spans import WINDOWS
+from jobs_app.domain.worker import Presence, Stop, WorkerGlance
 from jobs_app.models import Project
-from jobs_app.pages import failures, first_steps, job_charts, job_rows
-from jobs_app.pages import workers as worker_pages
+from jobs_app.pages import failures, first_steps, job_charts, job_rows, storage_rows
 from jobs_app.pages.job_charts import Quantiles
 from jobs_app.pages.job_rows import JobRow
 from jobs_app.pages.requests import PageRequest, actor_of
 from jobs_app.pages.shell import Tone
-from jobs_app.pages.workers import WorkerRow
-from jobs_app.services import access, job_counts, job_statistics, jobs, workers
+from jobs_app.services import access, job_counts, job_statistics, jobs, storages, workers
 from jobs_app.services.job_counts import JobCounts
 from jobs_app.services.job_statistics import DEFAULT_WINDOW, JobStatistics
 from jobs_app.services.jobs import JobFilter
@@ -70,6 +69,17 @@ class Waiting:
     oldest_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """One of the workers; `state`: busy, idle or silent."""
+
+    id: str
+    state: str
+    drained: Stop | None
+    is_safe_to_stop: bool
+    last_heard_at: datetime
+
+
 @require_safe
 @vary_on_headers("HX-Request")
 def show(request: PageRequest, slug: str) -> HttpResponse:
@@ -81,11 +91,7 @@ def show(request: PageRequest, slug: str) -> HttpResponse:
     counts = job_counts.of(actor, slug)
     if part == "now":
         return render(request, "overview/index/_now.html", _now(actor, project, counts))
-    if (
-        not counts.total
-        and not workers.of(actor, slug, limit=1).workers
-        and not job_statistics.has_history(actor, slug)
-    ):
+    if not counts.total and _is_new(actor, slug):
         return render(request, "overview/empty.html", {"project": project, **first_steps.commands(request, slug)})
     context = {**_now(actor, project, counts), **_numbers(request, actor, project)}
     return render(request, "overview/index.html", context)
@@ -98,19 +104,20 @@ def _is_new(actor: Actor, slug: str) -> bool:
 
 def _now(actor: Actor, project: Project, counts: JobCounts) -> dict[str, Any]:
     moment, slug = now(), project.slug
-    at_work = [worker_pages.row(state, moment) for state in workers.of(actor, slug, limit=MOST_WORKERS).workers]
+    at_work = [fleet_row(glance, moment) for glance in workers.glance(actor, slug, MOST_WORKERS)]
     queue = _waiting(actor, slug, counts, moment)
     return {
         "project": project,
         "figures": figures(slug, counts, job_statistics.last_hour(actor, slug, counts)),
         "waiting": queue,
         "workers": at_work[:SHOWN],
-        "present": sum(worker.state != "silent" for worker in at_work),
-        "busy": sum(worker.state == "busy" for worker in at_work),
+        "present": sum(worker.state != Presence.SILENT for worker in at_work),
+        "busy": sum(worker.state == Presence.BUSY for worker in at_work),
         "many_workers": len(at_work) == MOST_WORKERS,
         "needs": list(needs(slug, counts, queue, at_work)),
         "running": _latest(actor, slug, [JobState.PROCESSING], "-created_at", moment),
         "failure_groups": failures.latest(actor, slug, SHOWN),
+        "storages": [storage_rows.room(state, slug) for state in storages.of_project(actor, slug)[:SHOWN]],
         "may_write": Scope.WRITE in actor.scopes_in(project.pk),
     }
 
@@ -134,6 +141,11 @@ def drawn(found: JobStatistics, address: str) -> dict[str, Any]:
     }
 
 
+def fleet_row(glance: WorkerGlance, moment: datetime) -> FleetRow:
+    worker = glance.worker
+    return FleetRow(worker.id, glance.presence(moment), glance.drained, glance.is_safe_to_stop, worker.last_seen_at)
+
+
 def figures(slug: str, counts: JobCounts, changes: Mapping[JobState, int | None] | None = None) -> list[Figure]:
     """`changes` is what `job_statistics.last_hour` says."""
     address = reverse("jobs", args=[slug])
@@ -152,10 +164,10 @@ def _change(state: JobState, change: int | None) -> str:
     return f"{'+' if change > 0 else '±' if change == 0 else ''}{wording.number(change)} since an hour ago"
 
 
-def needs(slug: str, counts: JobCounts, waiting: Waiting, at_work: Sequence[WorkerRow]) -> Iterator[Need]:
+def needs(slug: str, counts: JobCounts, waiting: Waiting, at_work: Sequence[FleetRow]) -> Iterator[Need]:
     """The weightiest first. Pauses are not among them: a banner says them on every page."""
     jobs_url, workers_url = reverse("jobs", args=[slug]), reverse("workers", args=[slug])
-    awake = [worker for worker in at_work if worker.state != "silent" and worker.drained is None]
+    awake = [worker for worker in at_work if worker.state != Presence.SILENT and worker.drained is None]
     due = wording.count_of(waiting.due, "job")
     if waiting.due and not awake:
         verb = "waits" if waiting.due == 1 else "wait"

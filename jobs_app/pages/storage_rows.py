@@ -47,6 +47,16 @@ class StorageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What is left in a storage, in a word and half a sentence: of its limits, else of its space."""
+
+    alias: str
+    left: str
+    note: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """One line of the table: which storages have it; None of one that cannot be opened."""
 
@@ -76,11 +86,29 @@ def row(state: StorageState, slug: str) -> StorageRow:
     )
 
 
+def room(state: StorageState, slug: str) -> Room:
+    return Room(state.alias, *_left(state, row(state, slug).limits), places.folder_url(slug, state.alias))
+
+
 def capabilities(states: Sequence[StorageState]) -> list[Capability]:
     return [
         Capability(name, about, [state.can(key) if state.hash_kind else None for state in states])
         for key, (name, about) in CAPABILITIES.items()
     ]
+
+
+def _left(state: StorageState, limits: Sequence[Limit]) -> tuple[str, str]:
+    health = state.health
+    if health is None:
+        return wording.ABSENT, "not asked yet"
+    if not health.healthy:
+        return "Down", health.message
+    if limits:
+        least = min(limits, key=lambda limit: (limit.most - limit.used) / limit.most)
+        return wording.short(least.most - least.used), f"of {wording.number(least.most)} left: {least.label}"
+    if "free_bytes" in health.details and "total_bytes" in health.details:
+        return wording.size(health.details["free_bytes"]), f"free of {wording.size(health.details['total_bytes'])}"
+    return "Up", state.provider
 
 
 def _facts(details: Mapping[str, Any], root: str | None) -> Sequence[tuple[str, str]]:

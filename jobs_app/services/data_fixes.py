@@ -34,9 +34,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Found:
+    """Not `is_complete`: the search went so far and no further, and goes on from `next_cursor`."""
+
     rows: Sequence[Row]
     next_cursor: str | None
     previous_cursor: str | None
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

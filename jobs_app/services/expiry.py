@@ -5,7 +5,8 @@ under the store's lock: one that was completed, renewed or claimed meanwhile is 
 first, so that work goes on within the lease even while no sweep runs.
 """
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -24,13 +25,20 @@ BATCH: Final = 500
 
 
 def run(deadline: Deadline) -> Counts:
-    """Every project's jobs whose time has come, and workers nobody has heard of for a day."""
+    """Every project's jobs whose time has come, a batch of each in turn, so that one with very many keeps none of the
+    others waiting; and workers nobody has heard of for a day."""
     store = record_store()
     counts: Counter[str] = Counter(due=0, requeued=0, timed_out=0, cancelled=0, failed=0, workers_forgotten=0)
-    for slug in store.projects():
+    slugs = store.projects()
+    turns = deque(_sweep(JobRecords(store, slug)) for slug in slugs)
+    while turns and not deadline.passed:
+        sweep = turns.popleft()
+        if (settled := next(sweep, None)) is not None:
+            counts.update(map(_word, settled))
+            turns.append(sweep)
+    for slug in slugs:
         if deadline.passed:
             break
-        counts.update(_sweep(JobRecords(store, slug), deadline))
         counts["workers_forgotten"] += workers.forget_silent(store, slug)
     return dict(counts)
 
@@ -44,16 +52,14 @@ def poison_limit() -> int:
     return int(settings.CONFIG.poison_limit)
 
 
-def _sweep(records: JobRecords, deadline: Deadline) -> Counter[str]:
-    counts: Counter[str] = Counter()
+def _sweep(records: JobRecords) -> Iterator[Sequence[Job]]:
+    """Batch by batch."""
     now, cursor = records.now(), None
-    while not deadline.passed:
+    while True:
         batch = records.settle(now, _settled, BATCH, cursor)
-        counts.update(_word(job) for job in batch.jobs)
-        cursor = batch.cursor
-        if cursor is None:
-            break
-    return counts
+        yield batch.jobs
+        if (cursor := batch.cursor) is None:
+            return
 
 
 def _settled(job: Job, now: datetime) -> Step | None:

@@ -56,8 +56,10 @@ class Queue:
     oldest: Job | None
 
 
-# An index by waiting time would cost every write; a job that was made first and waits for its next try is passed by.
+# An index by waiting time would cost every write. Among the jobs made first there is mostly one that waits for its
+# first worker, and so since it was made; where very many old ones were put back lately, it is looked for.
 _LOOKED_AT: Final = 50
+_PASSED_BY: Final = 2500
 
 
 def of(actor: Actor, slug: str) -> JobCounts:
@@ -80,6 +82,9 @@ def counted(store: RecordStore, slug: str) -> JobCounts:
 
 def queued(store: RecordStore, slug: str) -> Queue:
     due = sum(store.count_by(slug, JOBS.name, ["priority"], {"due": True}).values())
-    first = JobRecords(store, slug).find({"due": True}, "id", _LOOKED_AT).jobs  # ids grow with time
+    records = JobRecords(store, slug)
+    first = records.find({"due": True}, "due", _LOOKED_AT).jobs  # of these by id, which grows with time
+    if len(first) == _LOOKED_AT and all(job.attempt for job in first):
+        first += records.find({"due": True, "attempt": 0}, "due", 1, scan_limit=_PASSED_BY).jobs
     now = store.now()
     return Queue(due, max(first, key=lambda job: job.waiting_duration(now) or timedelta(0), default=None))

@@ -13,7 +13,7 @@ from jobs_app.errors import AlreadyExistsError, InvalidError, NotFoundError
 from jobs_app.models import Project
 from jobs_app.services import audit, retention
 from jobs_app.services.data_fixes import PAGE, Choice, Found, Row, Shown, checked_reason, differences, kept
-from jobs_app.services.jobs import JobFilter, conditions
+from jobs_app.services.jobs import SCAN_LIMIT, JobFilter, conditions
 from jobs_app.services.project_jobs import jobs_of
 from jobs_app.stores.job_records import Decide, JobRecords
 from jobs_app.stores.jobs import JOBS, TRASHED, fields_in, to_document
@@ -39,12 +39,12 @@ class JobFixes:
 
     def find(self, actor: Actor, slug: str, text: str, part: str, cursor: str | None) -> Found:
         _, records = jobs_of(actor, slug, Scope.ADMIN)
-        page = records.find(_conditions(text, part), "-created_at", PAGE, cursor)
+        page = records.find(_conditions(text, part), "-created_at", PAGE, cursor, SCAN_LIMIT)
         rows = [
             Row(job.id, job.name, _state(job), job.created_at, (job.error_message or "").partition("\n")[0][:200])
             for job in page.jobs
         ]
-        return Found(rows, page.next_cursor, page.previous_cursor)
+        return Found(rows, page.next_cursor, page.previous_cursor, page.is_complete)
 
     def get(self, actor: Actor, slug: str, id: str) -> Shown:
         _, records = jobs_of(actor, slug, Scope.ADMIN)

@@ -87,6 +87,7 @@ class _KnownValues:
 
 _OF_JOBS: Final[dict[str, Any]] = {
     "tag": lambda job: job.tags,
+    "uses": lambda job: [reference for use in job.uses for reference in use.references],
     "run": lambda job: [job.run_id] if job.run_id else [],
     "document": lambda job: [job.document_id] if job.document_id else [],
     "ingestion": lambda job: [job.ingestion_task_id] if job.ingestion_task_id else [],

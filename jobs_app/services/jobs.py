@@ -16,7 +16,7 @@ from jobs_app.domain.job import By, Job, Step
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.library import Use
 from jobs_app.domain.new_job import NewJob
-from jobs_app.errors import AlreadyExistsError, BusyError, InvalidError, NotFoundError
+from jobs_app.errors import AlreadyExistsError, BusyError, GoneError, InvalidError, NotFoundError
 from jobs_app.models import Project
 from jobs_app.services import audit, job_queries, library_uses, retention, traces
 from jobs_app.services.project_jobs import jobs_of
@@ -94,8 +94,9 @@ def create_many(actor: Actor, slug: str, new: Sequence[NewJob], along: Along | N
 
 
 def get(actor: Actor, slug: str, id: str) -> Job:
+    """GoneError for one in the trash, however it came there, and for one that somebody removed for good."""
     project, records = jobs_of(actor, slug, Scope.READ)
-    return traces.found(project, "job", id, records.get)
+    return traces.found(project, "job", id, partial(_standing, records))
 
 
 def find(
@@ -224,6 +225,15 @@ def erase(actor: Actor, slug: str, id: str) -> None:
         erased = records.purge(id, {"status": TRASHED})
     if erased:
         _audit(actor, "job.erase", project, job)
+
+
+def _standing(records: JobRecords, id: str) -> Job:
+    try:
+        return records.get(id)
+    except NotFoundError as error:
+        job = records.get(id, in_trash=True)
+        assert job.trashed is not None
+        raise GoneError("job", job.name, job.trashed.at, job.trashed.by.name) from error
 
 
 def _is_of_states(node: Node) -> bool:

@@ -7,6 +7,7 @@ from jobs_app.services import (
     clean_up,
     expiry,
     health,
+    index_checks,
     job_numbers,
     operations,
     outbox,
@@ -32,6 +33,13 @@ TASKS: dict[str, MaintenanceTask] = {
             every=timedelta(minutes=1),
             limit=timedelta(seconds=50),
             run=expiry.run,
+        ),
+        MaintenanceTask(
+            "index-check",
+            "Looks whether indexes and counters say what the records say, and makes them anew where they do not.",
+            every=timedelta(hours=1),
+            limit=timedelta(minutes=10),
+            run=index_checks.run,
         ),
         MaintenanceTask(
             "operations",

@@ -26,15 +26,9 @@ def why(actor: Actor, slug: str, id: str) -> Waiting:
     if job.status is not JobState.PENDING:
         raise ConflictError(f"The job is not waiting; it is {job.status}.")
     present = workers.present(store, project.slug, now - PRESENT)
-    busy = frozenset(worker.id for worker in present if _holds_something(store, project.slug, worker.id))
-    around = Surroundings(control_records.read(store, project.slug), present, busy)
+    around = Surroundings(control_records.read(store, project.slug), present, workers.busy(store, project.slug))
     place = _position(store, project.slug, records, job) if job.is_due(now) else None
     return Waiting(reasons(job, now, around), place)
-
-
-def _holds_something(store: RecordStore, slug: str, worker_id: str) -> bool:
-    held = {"status": JobState.PROCESSING.value, "worker_id": worker_id}
-    return bool(store.query(slug, JOBS.name, held, order="created_at", limit=1).records)
 
 
 def _position(store: RecordStore, slug: str, records: JobRecords, job: Job) -> Position:

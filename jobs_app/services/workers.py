@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from jobs_app.domain.access import Actor, Scope
-from jobs_app.domain.job import By
+from jobs_app.domain.job import By, Job
 from jobs_app.domain.job_states import JobState
-from jobs_app.domain.worker import FORGOTTEN, Controls, Stop, Worker, WorkerState
+from jobs_app.domain.worker import FORGOTTEN, Controls, Stop, Worker, WorkerGlance, WorkerState
 from jobs_app.errors import InvalidError, NotFoundError
 from jobs_app.services import access, audit
 from jobs_app.stores import controls as control_records
 from jobs_app.stores import workers as worker_records
 from jobs_app.stores.job_records import JobRecords
+from jobs_app.stores.jobs import JOBS
 from jobs_app.stores.workers import WORKERS
 from storage_app.records import errors as store_errors
 from storage_app.records.base import RecordStore
@@ -26,6 +27,7 @@ log = logging.getLogger("holdfast.workers")
 
 NOTED_EVERY: Final = timedelta(seconds=30)
 MOST_HELD: Final = 100
+_PAGE: Final = 1000
 LONGEST_REASON: Final = 1000
 
 
@@ -63,22 +65,46 @@ def of(actor: Actor, slug: str, cursor: str | None = None, limit: int = 50) -> W
         )
     except store_errors.InvalidError as error:
         raise InvalidError.at("cursor", "is not one that this list gave out") from error
-    controls = control_records.read(store, project.slug)
     found = _readable(store, project.slug, page.records)
-    return WorkerPage([_state(store, project.slug, worker, controls) for worker in found], page.next_cursor)
+    return WorkerPage(_states(store, project.slug, found), page.next_cursor)
+
+
+def glance(actor: Actor, slug: str, limit: int) -> list[WorkerGlance]:
+    """The first of `of`, without the jobs themselves: a look that costs the same whatever they hold."""
+    project = access.project_for(actor, slug, Scope.READ)
+    store = record_store()
+    seen = {"last_seen_at__gt": store.now() - FORGOTTEN}
+    page = store.query(project.slug, WORKERS.name, seen, order="-last_seen_at", limit=limit)
+    drained, at_work = control_records.read(store, project.slug).workers, busy(store, project.slug)
+    found = _readable(store, project.slug, page.records)
+    return [WorkerGlance(worker, worker.id in at_work, drained.get(worker.id)) for worker in found]
+
+
+def names(actor: Actor, slug: str, limit: int) -> list[str]:
+    """Of those heard of last."""
+    project = access.project_for(actor, slug, Scope.READ)
+    store = record_store()
+    page = store.query(project.slug, WORKERS.name, order="-last_seen_at", limit=limit)
+    return [str(record.id) for record in page.records]
 
 
 def get(actor: Actor, slug: str, worker_id: str) -> WorkerState:
     project = access.project_for(actor, slug, Scope.READ)
     store = record_store()
     worker = _known(store, project.slug, worker_id)
-    return _state(store, project.slug, worker, control_records.read(store, project.slug))
+    return _state(store, project.slug, worker)
 
 
 def present(store: RecordStore, slug: str, since: datetime) -> list[Worker]:
     """Those heard of since then; at most 500, which is enough to say whether there are any."""
     page = store.query(slug, WORKERS.name, {"last_seen_at__gte": since}, order="-last_seen_at", limit=500)
     return _readable(store, slug, page.records)
+
+
+def busy(store: RecordStore, slug: str) -> frozenset[str]:
+    """Those that hold something."""
+    held = store.count_by(slug, JOBS.name, ["worker_id"], {"status": JobState.PROCESSING.value})
+    return frozenset(str(worker_id) for (worker_id,) in held)
 
 
 def drain(actor: Actor, slug: str, worker_id: str, reason: str = "") -> WorkerState:
@@ -93,10 +119,10 @@ def drain(actor: Actor, slug: str, worker_id: str, reason: str = "") -> WorkerSt
     def drained(controls: Controls) -> Controls:
         return replace(controls, workers={worker_id: stop, **controls.workers})
 
-    controls = control_records.change(store, project.slug, drained)
+    control_records.change(store, project.slug, drained)
     target = audit.Target("worker", worker_id, worker_id)
     audit.record(actor, "worker.drain", target, project=project, detail={"reason": stop.why})
-    return _state(store, project.slug, worker, controls)
+    return _state(store, project.slug, worker)
 
 
 def resume(actor: Actor, slug: str, worker_id: str) -> WorkerState:
@@ -104,9 +130,9 @@ def resume(actor: Actor, slug: str, worker_id: str) -> WorkerState:
     project = access.project_for(actor, slug, Scope.WRITE)
     store = record_store()
     worker = _known(store, project.slug, worker_id)
-    controls = control_records.change(store, project.slug, lambda controls: _without(controls, [worker_id]))
+    control_records.change(store, project.slug, lambda controls: _without(controls, [worker_id]))
     audit.record(actor, "worker.resume", audit.Target("worker", worker_id, worker_id), project=project)
-    return _state(store, project.slug, worker, controls)
+    return _state(store, project.slug, worker)
 
 
 def seen(store: RecordStore, slug: str, who: Introduction) -> None:
@@ -146,10 +172,32 @@ def forget_silent(store: RecordStore, slug: str) -> int:
     return len(gone)
 
 
-def _state(store: RecordStore, slug: str, worker: Worker, controls: Controls) -> WorkerState:
-    held = {"status": JobState.PROCESSING.value, "worker_id": worker.id}
-    holds = JobRecords(store, slug).find(held, "created_at", MOST_HELD).jobs
-    return WorkerState(worker, holds, controls.workers.get(worker.id))
+def _states(store: RecordStore, slug: str, found: Sequence[Worker]) -> list[WorkerState]:
+    """What all of them hold is asked for together, however many they are."""
+    controls = control_records.read(store, slug)
+    held = _held(store, slug, [worker.id for worker in found])
+    return [WorkerState(worker, held[worker.id], controls.workers.get(worker.id)) for worker in found]
+
+
+def _held(store: RecordStore, slug: str, worker_ids: Sequence[str]) -> Mapping[str, list[Job]]:
+    """The first jobs that each has in hand, oldest first."""
+    held: dict[str, list[Job]] = {worker_id: [] for worker_id in worker_ids}
+    conditions: dict[str, Any] = {"status": JobState.PROCESSING.value}
+    if len(worker_ids) == 1 or store.count(slug, JOBS.name, conditions) > _PAGE:
+        conditions["worker_id__in"] = list(worker_ids)
+    cursor: str | None = None
+    while held:
+        page = JobRecords(store, slug).find(conditions, "created_at", _PAGE, cursor)
+        for job in page.jobs:
+            if len(theirs := held.get(job.worker_id or "", [])) < MOST_HELD:
+                theirs.append(job)
+        if (cursor := page.next_cursor) is None:
+            break
+    return held
+
+
+def _state(store: RecordStore, slug: str, worker: Worker) -> WorkerState:
+    return _states(store, slug, [worker])[0]
 
 
 def _known(store: RecordStore, slug: str, worker_id: str) -> Worker:

@@ -29,6 +29,7 @@ FIELDS: Final = Fields(
         Field("type", Kind.WORD, ("content_type",), ("content_type",), help="content type"),
         Field("worker", Kind.WORD, ("worker_id",), ("worker_id",), help="worker that has or had it"),
         Field("tag", Kind.TAG, ("tags",), ("tags",), help="one of its tags"),
+        Field("uses", Kind.TAG, ("used",), help="a text of the library, as prompts/name"),
         Field("name", Kind.TEXT, help="words of its name"),
         Field("path", Kind.TEXT, ("source_file_path",), ("file",), help="words of its path"),
         Field("error", Kind.TEXT, ("error_message",), help="words of its error"),

@@ -63,7 +63,7 @@ LISTS: Final[Mapping[str, Mapping[str, str]]] = {
     "number of none": {"q": "options.pages:9999"},
     "document": {"q": "document:document-7"},
     "retried": {"q": "retries:>2"},
-    "either": {"q": "(type:pdf or tag:t7) -status:completed"},
+    "either": {"q": "(type:pdf OR tag:t7) -status:completed"},
     "all but": {"q": "-type:pdf -tag:t7"},
 }
 

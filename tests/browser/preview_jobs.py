@@ -11,7 +11,7 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.operation import Action, Deed, Item, ItemOutcome, Operation, OperationState
 from jobs_app.domain.saved_view import SavedView
 from jobs_app.domain.waiting import Position, Reason, Waiting, WaitingCode
-from jobs_app.domain.worker import Stop, Worker, WorkerState
+from jobs_app.domain.worker import Stop, Worker, WorkerGlance, WorkerState
 from jobs_app.pages import (
     job_bulk,
     job_filters,
@@ -27,6 +27,7 @@ from jobs_app.pages import (
 from jobs_app.pages.job_files import FileRow
 from jobs_app.pages.job_log import LogAsked, LogRow
 from jobs_app.pages.pauses import PauseForm
+from jobs_app.pages.storage_rows import Room
 from jobs_app.pages.styleguide import DOCUMENT, FILTERS, HOSTILE, LONG
 from jobs_app.services.failures import Failure
 from jobs_app.services.job_actions import Preview
@@ -128,6 +129,8 @@ MUCH = numbers_world.statistics(NOW, list(numbers_world.facts(NOW)), NOTES, COUN
 NO_NUMBERS = numbers_world.statistics(NOW, [], [], JobCounts({}, 0))
 QUEUE = overview.Waiting(12, 3, timedelta(minutes=25), PENDING.id, PENDING.name)
 AT_WORK = [workers.row(state, NOW) for state in STATES]
+FLEET = [overview.fleet_row(WorkerGlance(state.worker, bool(state.holds), state.drained), NOW) for state in STATES]
+ROOMS = [Room(LONG, "Down", f"{HOSTILE} {LONG}", "?"), Room("default", "12.3 GB", "free of 256 GB", "?")]
 WAITED_FOR = [(Pause(None, STOP), 12_345), (Pause("pdf", STOP), 1)]
 CAUSE = Cause("DamagedFileError", "steps/tiff.py in read", f"strip # of {HOSTILE} {LONG} is damaged")
 GROUP = FailureGroup(CAUSE, 12_345, MADE - timedelta(days=40), NOW, FAILED.id)
@@ -185,8 +188,8 @@ SAMPLES: dict[str, Sample] = {
         "overview/index.html",
         {
             "figures": overview.figures("reports", COUNTS, dict.fromkeys(JobState, -3)),
-            **overview.drawn(MUCH, "?"), "waiting": QUEUE, "workers": AT_WORK, "present": 2,
-            "busy": 1, "needs": list(overview.needs("reports", COUNTS, QUEUE, AT_WORK)),
+            **overview.drawn(MUCH, "?"), "waiting": QUEUE, "workers": FLEET, "present": 2,
+            "busy": 1, "needs": list(overview.needs("reports", COUNTS, QUEUE, FLEET)), "storages": ROOMS,
             "running": [job_rows.row(RUNNING, NOW)], "failure_groups": FAILURES, "may_write": True,
         },
         {

@@ -15,7 +15,7 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import MOVES, Failure
 from jobs_app.errors import LeaseLostError, NotFoundError, PermissionDeniedError
 from jobs_app.models import AuditEntry, Project
-from jobs_app.services import claims, events, jobs
+from jobs_app.services import claims, events, job_fixes, jobs
 from jobs_app.services.job_fixes import HIDDEN, JobFixes
 from project.security_headers import CONTENT_SECURITY_POLICY
 from storage_app.records.base import RecordStore
@@ -100,6 +100,18 @@ def test_jobs_are_found_by_word_part_and_project(chief: Client, project: Project
     assert chief.get("/admin/records/jobs/?project=nowhere").status_code == 404
     assert chief.get("/admin/records/nothing/").status_code == 404
     assert chief.get(f"/admin/records/jobs/beta/{failed.id}/").status_code == 404
+
+
+def test_a_search_that_no_index_knows_is_bounded_and_says_so(
+    chief: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_fixes, "SCAN_LIMIT", 1)
+    sought, _ = make_job(project, task_options={"lang": "de"}), make_job(project)
+    page = chief.get("/admin/records/jobs/?project=alpha&q=options.lang:de").content.decode()
+    assert "a part was looked through" in page
+    assert f"/{sought.id}/" not in page
+    (further,) = re.findall(r'href="([^"]+)" rel="next"', page)
+    assert f"/{sought.id}/" in chief.get(html.unescape(further)).content.decode()
 
 
 def test_a_record_is_shown_whole_but_for_what_proves_a_lease(chief: Client, project: Project) -> None:

@@ -1,6 +1,7 @@
 """The sweep: settles what the clocks ended, and never overwrites what happened meanwhile."""
 
 from datetime import timedelta
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from jobs_app.domain.job_states import JobState
 from jobs_app.domain.maintenance import Deadline
 from jobs_app.domain.new_job import NewJob
 from jobs_app.models import Project
-from jobs_app.services import claims, events, expiry, jobs
+from jobs_app.services import claims, events, expiry, job_counts, jobs
 from jobs_app.services.claims import ClaimRequest
 from jobs_app.stores.job_records import JobRecords
 from storage_app.records.base import RecordStore
@@ -20,6 +21,11 @@ from tests.factories import claim_job, make_job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("record_store")]
 EVER = Deadline(timedelta(days=1))  # made on import, so longer than any run of the tests
+
+
+def over_after(steps: int) -> Deadline:
+    times = chain([0.0] * (1 + steps), repeat(99.0))
+    return Deadline(timedelta(seconds=1), lambda: next(times))
 
 
 def counts(**told: int) -> dict[str, int]:
@@ -124,9 +130,18 @@ def test_a_long_sweep_stops_in_time_and_the_next_goes_on(
 ) -> None:
     monkeypatch.setattr(expiry, "BATCH", 2)
     jobs.create_many(COMMAND, project.slug, [NewJob(timeout_at=clock.now)] * 5)
-    steps = iter([0.0, 0.0, 0.0, 0.0, 99.0, 99.0, 99.0, 99.0])
-    assert expiry.run(Deadline(timedelta(seconds=1), lambda: next(steps)))["timed_out"] == 4
+    assert expiry.run(over_after(2))["timed_out"] == 4
     assert expiry.run(EVER)["timed_out"] == 1
+
+
+def test_a_project_with_very_many_keeps_no_other_waiting(
+    project: Project, other_project: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiry, "BATCH", 1)
+    for each in (project, other_project):
+        jobs.create_many(COMMAND, each.slug, [NewJob(timeout_at=clock.now)] * 3)
+    expiry.run(over_after(2))
+    assert [job_counts.of(COMMAND, each.slug).by_state[JobState.TIMEOUT] for each in (project, other_project)] == [1, 1]
 
 
 @pytest.mark.parametrize(

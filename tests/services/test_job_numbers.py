@@ -188,6 +188,19 @@ def test_the_age_of_the_oldest_grows_while_the_queue_is_stuck(
     assert (found.now.due, found.now.oldest_seconds) == (1, 180)
 
 
+def test_old_jobs_that_were_put_back_lately_do_not_hide_who_waits_longest(
+    project: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_counts, "_LOOKED_AT", 2)
+    old = [job_in(project, JobState.FAILED) for _ in range(3)]
+    waiting = make_job(project)
+    clock.advance(minutes=5)
+    for job in old:
+        jobs.retry(COMMAND, project.slug, job.id)
+    queue = job_counts.queue(COMMAND, project.slug)
+    assert (queue.due, queue.oldest and queue.oldest.id) == (4, waiting.id)
+
+
 def test_a_moment_nobody_noted_is_a_gap(project: Project, record_store: RecordStore, clock: Clock) -> None:
     clock.now = clock.now.replace(second=1)
     make_job(project)

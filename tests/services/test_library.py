@@ -306,3 +306,6 @@ def test_jobs_are_found_by_what_they_use(project: Project, record_store: RecordS
     assert found("prompts/summarise") == [two.id, one.id]
     assert found(f"prompts/summarise@{first.hash}") == [one.id]
     assert found("prompts/summ") == []
+    asked = [f"uses:prompts/summarise@{first.hash}", "uses:prompts/summarise -uses:exercises/summarise"]
+    told = [jobs.find(COMMAND, "alpha", JobFilter(text=text)).jobs for text in asked]
+    assert [[job.id for job in each] for each in told] == [[one.id], [two.id, one.id]]

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from jobs_app.domain.access import COMMAND, SYSTEM, Actor, ActorKind, Role, Scope
+from jobs_app.domain.job import Job
 from jobs_app.domain.job_states import JobState
 from jobs_app.domain.job_transitions import Failure
 from jobs_app.domain.maintenance import Deadline
+from jobs_app.domain.operation import Action
 from jobs_app.errors import (
     ConflictError,
+    GoneError,
     InvalidError,
     InvalidTransitionError,
     LeaseLostError,
@@ -19,7 +22,8 @@ from jobs_app.errors import (
     PreconditionFailedError,
 )
 from jobs_app.models import AuditEntry, Project
-from jobs_app.services import claims, events, expiry, jobs
+from jobs_app.services import claims, events, expiry, job_actions, jobs
+from jobs_app.services.job_actions import Choice
 from jobs_app.services.jobs import JobFilter
 from tests.conftest import Clock
 from tests.factories import claim_job, job_in, make_actor, make_job
@@ -172,6 +176,24 @@ def test_a_deleted_job_is_nowhere_but_in_the_trash_and_comes_back_whole(project:
     assert types == ["created", "claimed", "failed", "deleted", "restored"]
     with pytest.raises(NotFoundError):
         jobs.restore(COMMAND, project.slug, job.id)
+
+
+def test_a_deleted_job_says_what_it_was_however_it_went(project: Project) -> None:
+    anna = make_actor(project, Role.OPERATOR)
+    alone, among_many = make_job(project, name="alone"), make_job(project, name="among many")
+    jobs.delete(anna, project.slug, alone.id)
+    job_actions.act(anna, project.slug, Action.DELETE, Choice(ids=[among_many.id]))
+
+    def told(job: Job) -> str:
+        with pytest.raises(GoneError) as gone:
+            jobs.get(COMMAND, project.slug, job.id)
+        return f"{gone.value.name} by {gone.value.by}"
+
+    assert [told(alone), told(among_many)] == [f"alone by {anna.name}", f"among many by {anna.name}"]
+    jobs.erase(COMMAND, project.slug, alone.id)
+    assert told(alone) == f"alone by {COMMAND.name}"
+    jobs.restore(COMMAND, project.slug, among_many.id)
+    assert jobs.get(COMMAND, project.slug, among_many.id).name == "among many"
 
 
 def test_a_deleted_waiting_job_is_given_to_nobody_until_it_is_back(project: Project, clock: Clock) -> None:

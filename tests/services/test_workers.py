@@ -1,6 +1,7 @@
 """Workers, pauses, and why a job waits."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,26 @@ class TestWorkers:
         assert [job.id for job in states["w1"].holds] == [claimed.job.id]
         assert (states["w1"].worker.software_version, states["w1"].worker.capabilities) == ("2.1", {"gpu": True})
         assert (states["idle"].holds, states["idle"].worker.content_types) == ([], ("pdf",))
+
+    def test_what_all_of_them_hold_is_asked_for_together(
+        self, project: Project, record_store: RecordStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        jobs.create_many(COMMAND, project.slug, [NewJob()] * 6)
+        for worker_id in ("w0", "w1", "w2", "w2", "w2"):
+            claim_job(project, worker_id)
+        ask(project, "idle", content_types=["none"])
+        query, asked = record_store.query, []
+
+        def noted(*question: Any, **options: Any) -> Any:
+            asked.append(question)
+            return query(*question, **options)
+
+        monkeypatch.setattr(record_store, "query", noted)
+        states = workers.of(COMMAND, project.slug).workers
+        assert {state.worker.id: len(state.holds) for state in states} == {"w0": 1, "w1": 1, "w2": 3, "idle": 0}
+        assert [collection for _, collection, *_ in asked] == ["workers", "jobs"]
+        monkeypatch.setattr(workers, "_PAGE", 2)  # where very many are at work, those of other workers are left out
+        assert workers.of(COMMAND, project.slug).workers == states
 
     def test_the_last_beat_is_that_of_what_it_holds(self, project: Project, clock: Clock) -> None:
         make_job(project)

@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage_app import strict_json
 from storage_app.records import times
 from storage_app.records.declarations import Collection, Field, Ids, Kind, Order
 from storage_app.records.errors import InvalidError
+from storage_app.records.file.rows import Row
 from storage_app.records.ids import TimeOrderedIds
-from storage_app.records.query import fold, same
+from storage_app.records.query import Condition, Op, compiled, fold, matches, same
 from storage_app.records.sorted_places import SortedPlaces
 from storage_app.records.streams import Numbers
+from storage_app.records.written import sieve
 
 
 def test_ids_grow_although_the_clock_stands_or_goes_back() -> None:
@@ -115,3 +118,30 @@ def test_a_declaration_that_makes_no_sense_is_refused(declare: object) -> None:
     with pytest.raises(InvalidError):
         declare()
     assert Collection("a", ids=Ids.GIVEN, fields=(Field("x", Kind.TEXT),), partition="x").by_name["x"].path == ("x",)
+
+
+@pytest.mark.parametrize("op", [Op.LT, Op.LTE, Op.GT, Op.GTE])
+@given(
+    document=st.dictionaries(
+        st.sampled_from(["n", "other"]),
+        st.recursive(
+            st.one_of(
+                st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([True, None, "7"])
+            ),
+            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["n", "m"]), inner, max_size=2),
+            max_leaves=4,
+        ),
+    ),
+    bound=st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False)),
+    path=st.sampled_from([("n",), ("other", "n")]),
+)
+def test_a_sieve_keeps_every_text_whose_number_lies_within(
+    op: Op, document: dict[str, object], bound: float, path: tuple[str, ...]
+) -> None:
+    (condition,) = compiled(Collection("sieved"), [Condition(path, op, bound)])
+    may_match = sieve([condition])
+    assert may_match is not None
+    text = strict_json.dumps(document)
+    row = Row(Collection("sieved"), 1, "id", 1, text, None, placed=True)
+    assert may_match(text) or not matches([condition], row)
+    assert not may_match('{"n":"7","m":1}')

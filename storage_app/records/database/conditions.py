@@ -3,7 +3,6 @@
 For null a comparison is unknown in SQL, which counts as false; `IS NOT TRUE` is the `NOT` that sees it so.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -12,16 +11,18 @@ from storage_app.records import written
 from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import Layout
 from storage_app.records.declarations import LARGEST_INTEGER, Key, Kind
-from storage_app.records.query import AllOf, AnyOf, Condition, Node, Not, Op, Where
+from storage_app.records.query import AnyOf, Condition, Node, Not, Op, Where
 
 
 @dataclass(frozen=True)
 class Expression:
-    """SQL with its parameters; `exact`: it holds for just the rows that match, otherwise for some more."""
+    """SQL with its parameters; `exact`: it holds for just the rows that match, otherwise for some more. `by_row` is the
+    same said so that each row is judged by itself, where that is to be said."""
 
     sql: str
     parameters: tuple[Any, ...] = ()
     exact: bool = True
+    by_row: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Narrowed:
 
 def narrowed(layout: Layout, dialect: Dialect, where: Where) -> Narrowed:
     result = Narrowed()
-    for node in _flat(where):
+    for node in where:
         expression = _expression(layout, dialect, node)
         if expression is None or not expression.exact:
             result.rest.append(node)
@@ -84,14 +85,6 @@ def after_prefix(prefix: str) -> str | None:
 _RANGES: Final = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
 _NEVER: Final = Expression("1 = 0")
 _ALWAYS: Final = Expression("1 = 1")
-
-
-def _flat(nodes: Iterable[Node]) -> Iterable[Node]:
-    for node in nodes:
-        if isinstance(node, AllOf):
-            yield from _flat(node.parts)
-        else:
-            yield node
 
 
 def _expression(layout: Layout, dialect: Dialect, node: Node) -> Expression | None:
@@ -174,13 +167,13 @@ def _among(column: str, values: tuple[Any, ...]) -> Expression:
 def _element(layout: Layout, node: Condition, alone: bool = True) -> Expression | None:
     if node.op is not Op.CONTAINS or node.field is None or not _can_be_sent(node.value):
         return None
-    # With an offset, of nothing, PostgreSQL looks each row's element up; without, it may gather all rows that have it.
-    offset = "" if alone else " LIMIT 1 OFFSET 0"
-    sql = (
-        f"EXISTS (SELECT 1 FROM {layout.elements_table} AS e WHERE e.project = {layout.table}.project"
-        f" AND e.field = %s AND e.element = %s AND e.id = {layout.table}.id{offset})"
+    sought = (
+        f"SELECT 1 FROM {layout.elements_table} AS e WHERE e.project = {layout.table}.project"
+        f" AND e.field = %s AND e.element = %s AND e.id = {layout.table}.id"
     )
-    return Expression(sql, (node.field.name, node.value))
+    # With an offset, of nothing, PostgreSQL looks each row's element up; without, it may gather all rows that have it.
+    by_row = f"EXISTS ({sought} LIMIT 1 OFFSET 0)"
+    return Expression(f"EXISTS ({sought})" if alone else by_row, (node.field.name, node.value), by_row=by_row)
 
 
 def _words(column: str, dialect: Dialect, node: Condition) -> Expression | None:

@@ -71,6 +71,8 @@ class Session:
             [
                 (f"SET lock_timeout={timeout}", ()),
                 ("SET plan_cache_mode=force_generic_plan", ()),
+                # It would compile anew with each execution, for longer than any of these statements runs.
+                ("SET jit=off", ()),
                 ("SELECT current_setting('synchronous_commit')", ()),
             ]
         )

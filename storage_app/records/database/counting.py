@@ -5,10 +5,12 @@ one order, so that writers wait for each other briefly and never in a circle.
 """
 
 import hashlib
+import math
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import product, takewhile
 from typing import Any, Final, TypeAlias
 
 from storage_app import strict_json
@@ -171,6 +173,7 @@ def changes(database: Database, layout_name: str, project: str, stream: str) -> 
 
 _ROWS: Final = 500
 _SWEEP: Final = 200
+_MOST_SOUGHT: Final = 30
 _PLAIN_VALUE: Final = 150
 _TALLY_TYPES: Final = ("text", "text", "text", "smallint", *["bigint"] * 4)
 _COUNT_TYPES: Final = ("text", "text", "text", "text", "smallint", "text", "bigint")
@@ -198,21 +201,20 @@ def _written(values: tuple[Key, ...], kinds: tuple[type, ...]) -> tuple[str, str
 def _rows(
     database: Database, layout: Layout, project: str, fields: tuple[str, ...], narrowed: Narrowed
 ) -> list[tuple[Any, ...]]:
-    """The rows of a counter; only those that begin as they must, where its first fields are held to one value."""
+    """The rows of a counter; only those asked for where every field is held to a few values, else those that begin as
+    they must, where its first fields are held to one value.
+    """
     sql = (
         f"SELECT coalesce(whole_value, value), sum(number) FROM {COUNTS}"
         " WHERE project = %s AND collection = %s AND counter = %s"
     )
     parameters: list[Any] = [project, layout.name, counter_name(fields)]
-    front: list[Key] = []
-    for name in fields:
-        values = narrowed.fixed[name].values if name in narrowed.fixed else None
-        if values is None or len(values) != 1:
-            break
-        front.append(values[0])
-    if len(front) == len(fields):
-        sql += " AND value = %s"
-        parameters.append(stored_values(tuple(front))[0])
+    allowed = [narrowed.fixed[name].values or () if name in narrowed.fixed else () for name in fields]
+    front = [values[0] for values in takewhile(lambda values: len(values) == 1, allowed)]
+    if 0 < math.prod(map(len, allowed)) <= _MOST_SOUGHT:
+        sought = [stored_values(values)[0] for values in product(*allowed)]
+        sql += f" AND value IN ({', '.join(['%s'] * len(sought))})"
+        parameters += sought
     elif front and len(prefix := strict_json.dumps(front)[:-1] + ",") <= _PLAIN_VALUE:
         sql += " AND value >= %s AND value < %s"
         parameters += [prefix, prefix[:-1] + "-"]  # the sign after the comma

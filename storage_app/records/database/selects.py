@@ -6,6 +6,7 @@ statement with an equality on the front of the index and a range behind it.
 """
 
 import heapq
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -17,6 +18,7 @@ from storage_app.records.database import texts
 from storage_app.records.database.conditions import Expression, Narrowed
 from storage_app.records.database.dialects import Dialect
 from storage_app.records.database.layout import Layout, TableIndex
+from storage_app.records.database.texts import Candidates
 from storage_app.records.declarations import Key
 from storage_app.records.ids import RecordId
 from storage_app.records.query import Condition, Op, Where
@@ -148,13 +150,15 @@ class Search:
         """Ids by an index of values, elements or texts, where those that may match are few. No database guesses this:
         what three characters in a row leave of a million texts, only a look tells.
         """
-        for sql, values in (*self._by_values(best, terms), *self._by_elements(), *self._by_texts()):
-            counted = fetch(f"SELECT count(*) FROM ({sql} LIMIT {_FEW_CANDIDATES}) AS c", values, False)
+        for each in (*self._by_values(best, terms), *self._by_elements(), *self._by_texts()):
+            if each.guess and _guessed(fetch(each.guess, (), False)) > _SURELY_MANY:
+                continue
+            counted = fetch(f"SELECT count(*) FROM ({each.sql} LIMIT {_FEW_CANDIDATES}) AS c", each.values, False)
             if counted and counted[0][0] < _FEW_CANDIDATES:
-                return Expression(sql, tuple(values))
+                return Expression(each.sql, tuple(each.values))
         return None
 
-    def _by_values(self, best: Path, terms: Terms) -> Iterator[tuple[str, list[Any]]]:
+    def _by_values(self, best: Path, terms: Terms) -> Iterator[Candidates]:
         """SQLite has been asked about all but the id by `_narrow_index`. A bound on the order's own field is none of
         these: the way along the order begins and ends there.
         """
@@ -163,16 +167,16 @@ class Search:
                 continue
             if self.dialect.is_postgresql or keyed.name == "id":
                 sql = f"SELECT id AS cid FROM {self.layout.table} WHERE {self.layout.scope} AND {keyed.expression.sql}"
-                yield sql, [*self.layout.scope_values(self.project), *keyed.expression.parameters]
+                yield Candidates(sql, [*self.layout.scope_values(self.project), *keyed.expression.parameters])
 
-    def _by_texts(self) -> Iterator[tuple[str, list[Any]]]:
+    def _by_texts(self) -> Iterator[Candidates]:
         return texts.candidates(self.layout, self.dialect, self.project, self.where)
 
-    def _by_elements(self) -> Iterator[tuple[str, list[Any]]]:
+    def _by_elements(self) -> Iterator[Candidates]:
         for node in self.where:
             if isinstance(node, Condition) and node.op is Op.CONTAINS and node.field in self.layout.lists:
                 assert node.field is not None
-                yield (
+                yield Candidates(
                     f"SELECT id AS cid FROM {self.layout.elements_table}"
                     " WHERE project = %s AND field = %s AND element = %s",
                     [self.project, node.field.name, node.value],
@@ -207,7 +211,7 @@ class Search:
         keyed = [layout.column(name) for name, _ in terms[:-1]]
         document = "document"
         if shown:
-            document = f"CASE WHEN {' AND '.join(expression.sql for expression in shown)} THEN document END"
+            document = f"CASE WHEN {' AND '.join(each.by_row or each.sql for each in shown)} THEN document END"
         hint = f" INDEXED BY {path.index.name}" if path.index and not self.dialect.is_postgresql else ""
         order = ", ".join(self.dialect.ordered(layout.column(name), down) for name, down in terms)
         front, source, values = "", layout.table + hint, [value for each in shown for value in each.parameters]
@@ -265,6 +269,13 @@ _MOST_PARTS: Final = 32
 _FEW: Final = 4000
 _FEW_CANDIDATES: Final = 5000
 _LARGEST_WALK: Final = 4000
+_SURELY_MANY: Final = 50_000
+
+
+def _guessed(plan: list[tuple[Any, ...]]) -> int:
+    """How many rows a plan expects."""
+    found = re.search(r" rows=([0-9]+)", plan[0][0]) if plan else None
+    return int(found[1]) if found else 0
 
 
 def _equal(column: str, value: Key) -> Expression:

@@ -7,7 +7,7 @@ collection from its model (`tables.record_model`). Nothing here reads a model.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
-from storage_app.records import query, times
+from storage_app.records import query, times, written
 from storage_app.records.answers import Capabilities, CollectionStatistics, Exported, Progress, Quarantined, Report
 from storage_app.records.backend import Select, Selection
 from storage_app.records.base import RecordStore
@@ -130,9 +130,10 @@ class DatabaseRecordStore(RecordStore):
         search = self._search(project, select.collection, select.where, select.terms, bounded=bounded)
         chunk = select.limit if not search.narrowed.rest else min(max(select.limit, _CHUNK), _LARGEST_CHUNK)
         chunk = min(chunk, select.scan_limit or chunk)
+        may_match = written.sieve(search.narrowed.rest)
         found: list[Record] = []
         for looked_at, row in enumerate(search.rows(self._database.read, chunk, select.seek), 1):
-            if row.text is not None:
+            if row.text is not None and (may_match is None or may_match(row.text)):
                 candidate = Row(search.layout, row.id, row.version, row.text)
                 for record in self._readable(project, [candidate], search.narrowed.rest):
                     found.append(record)

@@ -6,6 +6,7 @@ of Django's, since neither has one; migrations make them by `IndexTexts`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from django.db.migrations.operations.base import Operation
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
     from django.db.migrations.state import ProjectState
 
 Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """A SELECT of the ids (as `cid`) of what may match. `guess`, where there is one, asks for a guess at their number
+    that costs nothing: PostgreSQL gathers all that its index of texts has of a word before it gives the first."""
+
+    sql: str
+    values: list[Any]
+    guess: str = ""
 
 
 class Later(Protocol):
@@ -98,22 +109,24 @@ def remove_all(later: Later, dialect: Dialect, layout: Layout, project: str) -> 
     _remove(later, dialect, layout, "project = %s", [project])
 
 
-def candidates(
-    layout: Layout, dialect: Dialect, project: str, where: Sequence[Node]
-) -> Iterator[tuple[str, list[Any]]]:
-    """For each search field that the conditions narrow: a SELECT of the ids (as `cid`) of what may match."""
+def candidates(layout: Layout, dialect: Dialect, project: str, where: Sequence[Node]) -> Iterator[Candidates]:
+    """For each search field that the conditions narrow."""
     for field in layout.searched:
         asked = grams.wanted(where, field)
         if asked is None:
             continue
         if dialect.is_postgresql:
-            yield (
+            query = grams.as_tsquery(asked)
+            # Prepared, it would be guessed at without a look at the words.
+            place = f"project = {_literal(project)} AND field = {_literal(field.name)}"
+            yield Candidates(
                 f"SELECT id AS cid FROM {layout.texts_table} WHERE project = %s AND field = %s"
                 " AND (grams @@ %s::tsquery OR grams IS NULL)",
-                [project, field.name, grams.as_tsquery(asked)],
+                [project, field.name, query],
+                f"EXPLAIN SELECT 1 FROM {layout.texts_table} WHERE {place} AND grams @@ {_literal(query)}::tsquery",
             )
         else:
-            yield (
+            yield Candidates(
                 f"SELECT t.id AS cid FROM {layout.grams_table} CROSS JOIN {layout.texts_table} AS t"
                 f" WHERE {layout.grams_table} MATCH %s AND t.doc = {layout.grams_table}.rowid"
                 " AND t.project = %s AND t.field = %s",
@@ -207,6 +220,11 @@ class IndexTexts(Operation):  # type: ignore[misc, unused-ignore]  # Django's ba
 
 _ROWS: Final = 200
 _C: Final = ' COLLATE "C"'
+
+
+def _literal(text: str) -> str:
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"
 
 
 def _write(later: Later, dialect: Dialect, layout: Layout, texts: Sequence[tuple[str, str, RecordId, str]]) -> None:

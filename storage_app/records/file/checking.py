@@ -62,7 +62,7 @@ class _Check:
         for records, streams in walking.folders(self.project, table):
             for found in records:
                 self._files_seen += 1
-                self._report()
+                self._report(self._files_seen)
                 self._look(
                     table,
                     lambda connection, found=found: repairing.record_fault(  # type: ignore[misc]  # bound now
@@ -81,6 +81,7 @@ class _Check:
         """Rows whose files are gone."""
         for id in _ids(self.project, table):
             self.records += 1
+            self._report(self._files_seen + self.records)
             self._look(
                 table,
                 lambda connection, id=id: repairing.missing_fault(  # type: ignore[misc]  # bound now
@@ -119,8 +120,8 @@ class _Check:
         if wrong and self.mend:
             self.project.rebuild()
 
-    def _report(self) -> None:
-        if self.progress and self._files_seen % _PAGE == 0:
+    def _report(self, looked_at: int) -> None:
+        if self.progress and looked_at % _PAGE == 0:
             self.progress(self._files_seen, None)
 
 

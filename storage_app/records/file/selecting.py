@@ -34,9 +34,10 @@ def select_rows(
     if (direct := _direct(table, request)) is not None:
         return [Row(table.collection, *row) for row in connection.execute(*direct)], None
     rows, left = _rows(connection, table, request)
+    may_match = written.sieve(left)
     found: list[Row] = []
     for looked_at, row in enumerate(rows, 1):
-        if row.text and (not left or matches(left, row)):
+        if row.text and (may_match is None or may_match(row.text)) and (not left or matches(left, row)):
             found.append(row)
             if len(found) == request.limit:
                 break
