@@ -24,11 +24,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-FIRST_START, SECOND_START, STOP = (
-    90,
-    6,
-    30,
-)  # seconds; the second start is promised in 3 on a machine with nothing to do
+# seconds that are promised on a machine with nothing else to do, and that a busy one may take before it is a fault
+FIRST_START, SECOND_START, STOP = (90, 900), (3, 90), (3, 90)
 LOGIN = re.compile(r"^\s*(?:First login:|Login)\s+(\S+)\s+(?:/|Password)\s+(\S+)", re.MULTILINE)
 NEW_PASSWORD = "a-longer-one-of-the-newcomers-own"
 
@@ -49,7 +46,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def started(data: Path, limit: float) -> Iterator[tuple[str, Path]]:
+def started(data: Path, limits: tuple[int, int]) -> Iterator[tuple[str, Path]]:
     """`up` on a free port, ready; afterwards stopped, with nothing left of it."""
     port = free_port()
     output = data.parent / f"up-{port}.log"
@@ -64,8 +61,10 @@ def started(data: Path, limit: float) -> Iterator[tuple[str, Path]]:
             start_new_session=True,
         )
     try:
-        wait_until_ready(process, f"http://127.0.0.1:{port}", began + limit)
-        say(f"/readyz answered 200 after {time.monotonic() - began:.1f} s (limit {limit} s)")
+        promised, most = limits
+        wait_until_ready(process, f"http://127.0.0.1:{port}", began + most)
+        took = f"{time.monotonic() - began:.1f} s"
+        say(f"/readyz answered 200 after {took} (promised in {promised} s where nothing else runs)")
         yield f"http://127.0.0.1:{port}", output
         stop(process, port, data)
     except BaseException:
@@ -93,14 +92,15 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", address: str, deadline:
 
 def stop(process: "subprocess.Popen[bytes]", port: int, data: Path) -> None:
     began = time.monotonic()
+    promised, most = STOP
     process.terminate()
-    code = process.wait(timeout=STOP)
+    code = process.wait(timeout=most)
     assert code == 0, f"up ended with code {code} after SIGTERM"
     assert not left_running(process.pid, data), f"still running: {left_running(process.pid, data)}"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
-    say(f"stopped after {time.monotonic() - began:.1f} s, nothing left running, port free")
+    say(f"stopped after {time.monotonic() - began:.1f} s (promised in {promised} s), nothing left running, port free")
 
 
 def left_running(group: int, data: Path) -> list[str]:
@@ -122,7 +122,7 @@ def text_of(path: Path) -> str:
 
 def printed_login(output: Path) -> tuple[str, str]:
     """Printed a moment after /readyz, once `up` has seen it itself."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if found := LOGIN.search(output.read_text(encoding="utf-8")):
             return found[1], found[2]
@@ -135,7 +135,7 @@ def log_in(address: str, name: str, password: str) -> None:
     landed = fill_in(browser, f"{address}/login/", lambda field: name if field == "username" else password)
     if "password" in landed:  # the printed one is for one time
         fill_in(browser, landed, lambda field: password if field.startswith("old") else NEW_PASSWORD)
-    with browser.open(f"{address}/account/", timeout=10) as page:
+    with browser.open(f"{address}/account/", timeout=60) as page:
         assert page.url == f"{address}/account/", f"not logged in, but led to {page.url}"
         assert name in page.read().decode(), "the account page names who is logged in"
     say(f"logged in as {name}, with a password of one's own")
@@ -143,11 +143,11 @@ def log_in(address: str, name: str, password: str) -> None:
 
 def fill_in(browser: urllib.request.OpenerDirector, address: str, fill: Callable[[str], str]) -> str:
     """Where the answer to the page's form leads."""
-    with browser.open(address, timeout=10) as page:
+    with browser.open(address, timeout=60) as page:
         form = Form(page.read().decode())
     assert form.blank, f"{address} has no form to fill in"
     body = urllib.parse.urlencode(form.hidden | {field: fill(field) for field in form.blank}).encode()
-    with browser.open(urllib.request.Request(address, body, {"Referer": address}), timeout=10) as answer:
+    with browser.open(urllib.request.Request(address, body, {"Referer": address}), timeout=60) as answer:
         assert answer.url != address, f"{address} did not accept the form"
         return str(answer.url)
 
@@ -181,14 +181,14 @@ def make_token(data: Path) -> str:
 def manage(data: Path, *arguments: str) -> dict[str, object]:
     environ = os.environ | {"HOLDFAST_DATA_DIR": str(data)}
     done = subprocess.run(
-        [*MANAGE, *arguments, "--json"], env=environ, stdout=subprocess.PIPE, timeout=60, check=True
+        [*MANAGE, *arguments, "--json"], env=environ, stdout=subprocess.PIPE, timeout=120, check=True
     )  # fmt: skip
     return dict(json.loads(done.stdout))
 
 
 def who_am_i(address: str, token: str) -> dict[str, object]:
     request = urllib.request.Request(f"{address}/api/v1/me", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return dict(json.load(answer))
 
 
