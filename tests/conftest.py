@@ -19,6 +19,7 @@ from storage_app.records import configured, registry
 from storage_app.records.base import RecordStore
 from tests import databases, factories
 from tests.contracts.backends import BACKENDS
+from tests.durability import tallies
 
 
 class Clock:
@@ -37,6 +38,10 @@ class Clock:
 @pytest.hookimpl(trylast=True)  # after the order was shuffled
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    tallies.print_totals(terminalreporter)
 
 
 @pytest.fixture(autouse=True)
