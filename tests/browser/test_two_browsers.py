@@ -14,7 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import ANSWERS_WITHIN
+from tests.browser.conftest import ANSWERS_WITHIN, leave
 from tests.browser.test_jobs_pages import tab_to
 from tests.project.servers import ROOT, free_port
 from tests.project.test_up import Up, _plain_environment
@@ -101,7 +101,7 @@ def test_a_failed_job_is_found_retried_and_seen_to_complete_by_two_people_at_onc
     both_see(page.locator("#job-head"), state, "Completed")
     expect(page.locator("#job-body")).to_contain_text('"pages": 16')
     for context in (phone, desk):
-        context.close()
+        leave(context)
 
 
 def find_read_and_retry(page: Page) -> None:
