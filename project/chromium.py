@@ -8,7 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+WITHOUT_WINDOWS = "chromium-headless-shell"  # the same engine, and nothing around pages that would have to be drawn
+WITH_WINDOWS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+NAMES = (WITHOUT_WINDOWS, *WITH_WINDOWS)
+PACKAGES = (WITHOUT_WINDOWS, "chromium")
 PLACES = (
     *("/Applications/Chromium.app/Contents/MacOS/Chromium",),
     *("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",),
@@ -28,7 +31,7 @@ def find() -> Path | None:
 
 def install() -> Path | None:
     """Playwright's download, else the package manager as root on Debian or Ubuntu; none where neither gives one."""
-    for commands in (_from_playwright(), _from_the_package_manager()):
+    for commands in (_from_playwright(), *(_from_the_package_manager(package) for package in PACKAGES)):
         if commands and all(_succeeds(command) for command in commands) and (path := find()):
             return path
     return None
@@ -58,10 +61,10 @@ def _from_playwright() -> list[list[str]]:
     return [[sys.executable, "-m", "playwright", "install", "chromium"]]
 
 
-def _from_the_package_manager() -> list[list[str]]:
+def _from_the_package_manager(package: str) -> list[list[str]]:
     if sys.platform == "win32" or os.geteuid() != 0 or not shutil.which("apt-get"):
         return []
-    return [["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]]
+    return [["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", package]]
 
 
 def _succeeds(command: list[str], seconds: float = INSTALL_SECONDS) -> bool:

@@ -88,6 +88,16 @@ def test_a_failing_test_is_the_code_of_pytest(run: Run) -> None:
     assert run()[0] == 5
 
 
+def test_what_fails_is_said_at_once_by_a_run_in_parallel_too(run: Run) -> None:
+    run.suite = "def test_one(): pass\ndef test_wrong(): assert 41 == 42\n"
+    assert run()[0] == 1
+    at_once, _, summary = run.output.partition("= FAILURES =")
+    assert "::test_wrong (call)" in at_once
+    assert "assert 41 == 42" in at_once
+    assert "assert 41 == 42" in summary
+    assert at_once.count("(call)") == 1
+
+
 def test_arguments_go_to_pytest_alone(run: Run) -> None:
     code, said = run("-k", "it and not that", "-v", "-x")
     assert (code, said) == (0, "")
@@ -150,6 +160,11 @@ class TestChromium:
         system = self.program(tmp_path / "chromium")
         assert chromium.find() == system
 
+    def test_the_one_without_windows_is_preferred(self, tmp_path: Path) -> None:
+        self.program(tmp_path / "chromium")
+        without = self.program(tmp_path / "chromium-headless-shell")
+        assert chromium.find() == without
+
     def test_it_is_installed_by_playwright_else_by_the_package_manager(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -157,14 +172,15 @@ class TestChromium:
         monkeypatch.setattr("os.geteuid", lambda: 0)
         assert chromium.install() is None
         made = tmp_path / "chromium"
-        script = f'[ "$1" = install ] && printf "#!/bin/sh\\n" > {made} && /bin/chmod +x {made}; exit 0'
-        (tmp_path / "apt-get").write_text(f"#!/bin/sh\n{script}\n")
+        made_now = f'printf "#!/bin/sh\\n" > {made}; /bin/chmod +x {made}'
+        known = f'case "$*" in *" chromium") {made_now};; update) ;; *) exit 100; esac'  # no package without windows
+        (tmp_path / "apt-get").write_text(f"#!/bin/sh\n{known}\n")
         (tmp_path / "apt-get").chmod(0o755)
         assert chromium.install() == made
 
     def test_who_is_not_root_installs_no_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("os.geteuid", lambda: 1000)
-        assert chromium._from_the_package_manager() == []
+        assert chromium._from_the_package_manager("chromium") == []
 
     def test_one_that_hangs_is_ended_with_its_children(self, tmp_path: Path) -> None:
         hanging = tmp_path / "hanging"
