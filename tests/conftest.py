@@ -83,6 +83,15 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory, django_db_blocke
     return path
 
 
+@pytest.fixture
+def prepared_data(tmp_path: Path, migrated_database: Path) -> Path:
+    """The data folder of an installation whose database has its tables: making them takes longest of all."""
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(migrated_database, data / "holdfast.sqlite3")
+    return data
+
+
 @pytest.fixture(scope="session")
 def sqlite_records(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> databases.Settings:
     path = tmp_path_factory.mktemp("sqlite") / "records.sqlite3"

@@ -6,7 +6,6 @@
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -55,27 +54,18 @@ def storage(kind: str, folder: Path) -> Iterator[tuple[dict[str, Any], GitHubDou
             yield _definition(double, url), double
 
 
-@pytest.fixture
-def folder(tmp_path: Path, migrated_database: Path) -> Path:
-    """Of an installation: a database with all tables."""
-    made = tmp_path / "data"
-    made.mkdir()
-    shutil.copy(migrated_database, made / "holdfast.sqlite3")
-    return made
-
-
 def _definition(double: GitHubDouble, url: str) -> dict[str, Any]:
     return {"provider": "github", "repository": github.REPOSITORY, "token": double.TOKEN, "api_url": url}
 
 
 @pytest.mark.parametrize("kind", STRIDES)
 def test_a_process_that_dies_before_any_step_loses_nothing_and_doubles_nothing(
-    kind: str, folder: Path, tmp_path: Path, tally: Tally
+    kind: str, prepared_data: Path, tmp_path: Path, tally: Tally
 ) -> None:
     with storage(kind, tmp_path) as (definition, _):
         stride = STRIDES[kind]
         first = random.randrange(stride)
-        done = run("every_step_of_the_outbox", folder, json.dumps(definition), str(first), str(stride))
+        done = run("every_step_of_the_outbox", prepared_data, json.dumps(definition), str(first), str(stride))
     assert done.returncode == 0, f"from step {first} by {stride}: {done.stderr}"
     *lines, last = done.stdout.splitlines()
     assert last == "through"
@@ -87,16 +77,16 @@ def test_a_process_that_dies_before_any_step_loses_nothing_and_doubles_nothing(
 
 
 @pytest.mark.parametrize("kind", STRIDES)
-def test_an_outbox_survives_kill_9_at_any_moment(kind: str, folder: Path, tmp_path: Path, tally: Tally) -> None:
+def test_an_outbox_survives_kill_9_at_any_moment(kind: str, prepared_data: Path, tmp_path: Path, tally: Tally) -> None:
     """Killed again and again, while it puts in and while it sends."""
     seed = random.randrange(2**32)
     dice = random.Random(seed)
     with storage(kind, tmp_path) as (definition, double):
         acknowledged = 0
-        with Mortals(folder, definition) as mortals:
+        with Mortals(prepared_data, definition) as mortals:
             for _ in range(KILLS):
                 acknowledged = mortals.run_and_kill(acknowledged + 1, dice.uniform(0, 0.2))
-        done = run("outbox_finish", folder, json.dumps(definition))
+        done = run("outbox_finish", prepared_data, json.dumps(definition))
         assert done.returncode == 0, done.stderr
         files = {path: int(content) for path, content in json.loads(done.stdout).items()}
         assert acknowledged > KILLS * FILES
@@ -110,12 +100,12 @@ def test_an_outbox_survives_kill_9_at_any_moment(kind: str, folder: Path, tmp_pa
 
 @pytest.mark.parametrize("way", ["deferred", "direct"])
 def test_two_processes_write_files_of_their_own_to_one_branch(
-    way: str, folder: Path, tmp_path: Path, tally: Tally
+    way: str, prepared_data: Path, tmp_path: Path, tally: Tally
 ) -> None:
     """As fast as they can: every write is in the history once."""
     with storage("github", tmp_path) as (definition, double):
         assert double is not None
-        one, two = together(folder, definition, way)
+        one, two = together(prepared_data, definition, way)
         assert (len(one), len(two)) == (WRITES, WRITES)
         files = double.files()
         changed = changes_by_path(double)
@@ -125,10 +115,12 @@ def test_two_processes_write_files_of_their_own_to_one_branch(
     tally(f"{way} writes by two processes to one branch", len(one) + len(two))
 
 
-def test_of_two_processes_that_expect_one_hash_exactly_one_wins(folder: Path, tmp_path: Path, tally: Tally) -> None:
+def test_of_two_processes_that_expect_one_hash_exactly_one_wins(
+    prepared_data: Path, tmp_path: Path, tally: Tally
+) -> None:
     with storage("github", tmp_path) as (definition, double):
         assert double is not None
-        one, two = together(folder, definition, "same")
+        one, two = together(prepared_data, definition, "same")
         assert (len(one), len(two)) == (WRITES, WRITES)
         messages = [message for message in double.messages() if message != "The start"]
         assert Counter(messages) == Counter([*one, *two])

@@ -2,7 +2,6 @@
 
 import os
 import queue
-import shutil
 import signal
 import socket
 import subprocess
@@ -73,15 +72,6 @@ class Up:
             self.lines.append(line)
 
 
-@pytest.fixture
-def prepared(tmp_path: Path, migrated_database: Path) -> Path:
-    """A data folder as `up` leaves it, but for the static files: making the tables takes longest of all."""
-    data = tmp_path / "data"
-    data.mkdir()
-    shutil.copy(migrated_database, data / "holdfast.sqlite3")
-    return data
-
-
 def test_two_may_start_at_once_on_one_folder_say_how_to_log_in_and_stop_and_start_again(tmp_path: Path) -> None:
     both = [Up(tmp_path / "data", free_port()) for _ in range(2)]
     try:
@@ -127,22 +117,22 @@ def what_is_killed_is_started_again_and_what_is_orphaned_ends(up: Up) -> None:
     until(lambda: not _taken(up.port), "the port is free")
 
 
-def test_behind_a_proxy_that_speaks_https_everything_is_secure_and_the_sample_fleet_works(prepared: Path) -> None:
+def test_behind_a_proxy_that_speaks_https_everything_is_secure_and_the_sample_fleet_works(prepared_data: Path) -> None:
     name = "holdfast.example.org"
     environ = {"HOLDFAST_PUBLIC_URL": f"https://{name}", "HOLDFAST_TRUSTED_PROXIES": "127.0.0.1"}
-    one = Up(prepared, free_port(), "--workers", "2", "--demo", **environ)
+    one = Up(prepared_data, free_port(), "--workers", "2", "--demo", **environ)
     try:
         one.await_line("Ctrl-C stops it")
         assert one.says(f"https://{name}/")
         children = one.children()
         assert set(children) == {"server", "consumer", "fleet"}
-        until(lambda: _held_jobs(prepared), "the fleet takes jobs")
+        until(lambda: _held_jobs(prepared_data), "the fleet takes jobs")
         everything_is_secure(one, name)
     finally:
         assert one.end() == 0, one.text()
     assert not [pid for pid in children.values() if alive(pid)]
     assert not one.says("Traceback"), one.text()
-    the_fleet_goes_on(prepared)
+    the_fleet_goes_on(prepared_data)
 
 
 def everything_is_secure(one: Up, name: str) -> None:
