@@ -4,6 +4,7 @@ be done to all of them at once.
 Counts come from counters: that of jobs by state and cause, and the group's own, which is written with each failure.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -65,14 +66,17 @@ def of(
     store = record_store()
     with translated():
         page = store.query(slug, FAILURE_GROUPS.name, order=order, limit=limit, cursor=cursor)
-    now = records.now()
-    found = [_failure(store, slug, str(record.id), failure_groups.from_record(record), now) for record in page.records]
+    groups = {str(record.id): failure_groups.from_record(record) for record in page.records}
+    counts, now = _jobs_by_state(store, slug, list(groups)), records.now()
+    found = [_failure(fingerprint, group, counts[fingerprint], now) for fingerprint, group in groups.items()]
     return FailurePage(found, page.next_cursor)
 
 
 def get(actor: Actor, slug: str, fingerprint: str) -> Failure:
     _, records = jobs_of(actor, slug, Scope.READ)
-    return _failure(record_store(), slug, fingerprint, _group(slug, fingerprint), records.now())
+    group = _group(slug, fingerprint)
+    counts = _jobs_by_state(record_store(), slug, [fingerprint])
+    return _failure(fingerprint, group, counts[fingerprint], records.now())
 
 
 def retry(actor: Actor, slug: str, fingerprint: str, reason: str = "") -> Done:
@@ -95,8 +99,10 @@ def remove_forgotten() -> int:
     store, removed = record_store(), 0
     for slug in store.projects():
         before = {"last_seen_at__lte": store.now() - KEPT}
-        for record in store.query(slug, FAILURE_GROUPS.name, before, order="last_seen_at", limit=1000).records:
-            if not _jobs(store, slug, str(record.id), (*FAILED, *TRIED_AGAIN)):
+        old = store.query(slug, FAILURE_GROUPS.name, before, order="last_seen_at", limit=1000).records
+        counts = _jobs_by_state(store, slug, [str(record.id) for record in old])
+        for record in old:
+            if not any(counts[str(record.id)][state] for state in (*FAILED, *TRIED_AGAIN)):
                 try:
                     store.delete(slug, FAILURE_GROUPS.name, record.id, guard=before)
                 except (store_errors.GuardFailedError, store_errors.RecordNotFoundError):
@@ -120,13 +126,17 @@ def _group(slug: str, fingerprint: str) -> FailureGroup:
         raise NotFoundError(f"There is no failure {fingerprint[:80]!r} here.") from error
 
 
-def _failure(store: RecordStore, slug: str, fingerprint: str, group: FailureGroup, now: datetime) -> Failure:
+def _failure(fingerprint: str, group: FailureGroup, jobs: Mapping[JobState, int], now: datetime) -> Failure:
     cells = {name: group.within(now, span) for name, span in SPANS.items()}
-    standing, tried_again = (_jobs(store, slug, fingerprint, states) for states in (FAILED, TRIED_AGAIN))
+    standing, tried_again = (sum(jobs[state] for state in states) for states in (FAILED, TRIED_AGAIN))
     return Failure(fingerprint, group, standing, tried_again, cells)
 
 
-def _jobs(store: RecordStore, slug: str, fingerprint: str, states: Sequence[JobState]) -> int:
-    """Read from a counter."""
-    values = [state.value for state in states]
-    return store.count(slug, JOBS.name, {"status__in": values, "failure": fingerprint})
+def _jobs_by_state(store: RecordStore, slug: str, fingerprints: Sequence[str]) -> dict[str, Counter[JobState]]:
+    """Of each cause: those that count here, all read from counters at once."""
+    counts: dict[str, Counter[JobState]] = {fingerprint: Counter() for fingerprint in fingerprints}
+    states = [state.value for state in (*FAILED, *TRIED_AGAIN)]
+    asked = {"failure__in": list(fingerprints), "status__in": states}
+    for (fingerprint, state), number in store.count_by(slug, JOBS.name, ["failure", "status"], asked).items():
+        counts[str(fingerprint)][JobState(str(state))] = number
+    return counts

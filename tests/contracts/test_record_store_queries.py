@@ -269,6 +269,26 @@ def test_a_limit_out_of_bounds_is_refused(record_store: RecordStore, project: st
             call()
 
 
+@pytest.mark.parametrize("names", [3, 400], ids=["few, each looked up", "more than are looked up"])
+def test_counts_of_values_that_are_named_are_of_those_alone(
+    record_store: RecordStore, project: str, names: int
+) -> None:
+    record_store.insert_many(
+        project,
+        "jobs",
+        [*({"status": s, "kind": k} for s in "abc" for k in ("k0", "k1", "other")), {"status": "a", "kind": "k0"}],
+    )
+    named = {"status__in": ["a", "b", "d"], "kind__in": [f"k{number}" for number in range(names)]}
+    assert record_store.count_by(project, "jobs", ["kind", "status"], named) == {
+        ("k0", "a"): 2,
+        ("k0", "b"): 1,
+        ("k1", "a"): 1,
+        ("k1", "b"): 1,
+    }
+    assert record_store.count_by(project, "jobs", ["kind"], named) == {("k0",): 3, ("k1",): 2}
+    assert record_store.count(project, "jobs", named) == 5
+
+
 def test_sequence_ids_are_ordered_as_numbers(record_store: RecordStore, project: str) -> None:
     record_store.insert_many(project, "notes", [{}] * 12)
     assert [record.id for record in record_store.query(project, "notes", order="-id").records] == list(range(12, 0, -1))

@@ -6,7 +6,7 @@ place is therefore a few ranges, each an equality on the first fields and one bo
 
 import heapq
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, product
 from typing import Any, Final, TypeGuard
 
@@ -325,20 +325,30 @@ def _kept_counts(
     number = next((number for number, fields in enumerate(table.counted) if needed <= set(fields)), None)
     if number is None:
         return None
-    fields = table.counted[number]
-    if not by and all(name in fixed for name in fields):
-        combinations = product(*(fixed[name][1] for name in fields))
-        few = list(islice(combinations, _MOST_PARTS + 1))
-        if len(few) <= _MOST_PARTS:
-            return {(): sum(_kept(connection, table, number, values) for values in few)}
     counts: dict[tuple[Key, ...], int] = {}
+    for group, records in _counters(connection, table, number, {name: values for name, (_, values) in fixed.items()}):
+        values = tuple(group[name] for name in by)
+        counts[values] = counts.get(values, 0) + records
+    return counts
+
+
+def _counters(
+    connection: sqlite3.Connection, table: Table, number: int, fixed: Mapping[str, tuple[Key, ...]]
+) -> Iterator[tuple[Mapping[str, Key], int]]:
+    """Each by the values it is of: few that are known are looked up, else all are read."""
+    fields = table.counted[number]
+    if all(name in fixed for name in fields):
+        few = list(islice(product(*(fixed[name] for name in fields)), _MOST_PARTS + 1))
+        if len(few) <= _MOST_PARTS:
+            yield from (
+                (dict(zip(fields, values, strict=True)), _kept(connection, table, number, values)) for values in few
+            )
+            return
     columns = ", ".join(f"v{place}" for place in range(len(fields)))
     for row in connection.execute(f"SELECT {columns}, n FROM {table.counts} WHERE f = ? AND n > 0", (number,)):  # noqa: S608
         group = dict(zip(fields, table.count_values(fields, row[:-1]), strict=True))
-        if all(group[name] in allowed for name, (_, allowed) in fixed.items()):
-            values = tuple(group[name] for name in by)
-            counts[values] = counts.get(values, 0) + row[-1]
-    return counts
+        if all(group[name] in allowed for name, allowed in fixed.items()):
+            yield group, row[-1]
 
 
 def _kept(connection: sqlite3.Connection, table: Table, number: int, values: tuple[Key, ...]) -> int:
