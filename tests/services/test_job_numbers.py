@@ -243,7 +243,7 @@ def test_content_types_beyond_the_limit_are_with_the_others(project: Project, re
 
 
 def test_a_sheet_that_makes_no_sense_is_set_aside_and_counting_goes_on(
-    project: Project, record_store: RecordStore
+    project: Project, record_store: RecordStore, clock: Clock
 ) -> None:
     job_in(project, JobState.COMPLETED)
     job_numbers.run(EVER)
