@@ -11,11 +11,12 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from tests.benchmarks.choices import some_of
 from tests.benchmarks.failed_jobs import SLUG
 from tests.live_server import DATABASE_STORE, FILE_STORE, Installation, installed
 from tests.project.servers import ROOT
@@ -26,14 +27,14 @@ LOOK_EVERY: Final = 0.25
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--stores", default="file,database", help=f"of {', '.join(STORES)}")
+    parser.add_argument("--stores", type=some_of(STORES), default="file,database", help=f"of {', '.join(STORES)}")
     parser.add_argument("--jobs", type=int, default=50_000, help="that failed (50,000)")
     parser.add_argument("--kills", type=int, default=1, help="of the runner, spread over the work (1)")
 
 
-def run(*, stores: str, jobs: int, kills: int) -> Iterator[str]:
+def run(*, stores: Sequence[str], jobs: int, kills: int) -> Iterator[str]:
     """Lines of the report; ends with an error where a job was done twice or left out."""
-    for store in stores.split(","):
+    for store in stores:
         with _installed(store) as installation:
             yield from _Operation(store, installation, jobs, kills).report()
 

@@ -11,12 +11,13 @@ import statistics
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from tests.benchmarks.choices import sizes, some_of
 from tests.durability import live_load
 from tests.live_server import DATABASE_STORE, FILE_STORE, Installation, installed
 
@@ -35,21 +36,23 @@ Ask = Callable[["Line"], None]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--stores", default="file,database", help=f"of {', '.join(STORES)}")
-    parser.add_argument("--workers", default="1,8,64", help="at once (1,8,64)")
+    parser.add_argument("--stores", type=some_of(STORES), default="file,database", help=f"of {', '.join(STORES)}")
+    parser.add_argument("--workers", type=sizes, default="1,8,64", help="at once (1,8,64)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=200, help="of each kind in a round (200)")
     parser.add_argument("--size", type=int, default=1000, help="jobs that are there already (1000; 1000000 takes long)")
     parser.add_argument("--polls", type=int, default=50, help="waiting claims whose answer is timed (50; 0 for none)")
 
 
-def run(*, stores: str, workers: str, rounds: int, calls: int, size: int, polls: int) -> Iterator[str]:
+def run(
+    *, stores: Sequence[str], workers: Sequence[int], rounds: int, calls: int, size: int, polls: int
+) -> Iterator[str]:
     """Lines of the report."""
-    for store in stores.split(","):
+    for store in stores:
         with _installed(store) as installation:
             site = _Site(installation)
             yield f"{store}: {size:,} jobs made in {site.fill(size):.0f} s"
-            for crowd in map(int, workers.split(",")):
+            for crowd in workers:
                 yield from site.rates(crowd, rounds, calls)
             yield from site.pages(rounds)
             site.close()

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 import httpx
 
 from tests import databases
+from tests.benchmarks.choices import some_of
 from tests.benchmarks.many_jobs import SLUG
 from tests.live_server import DATABASE_STORE, FILE_STORE, Installation, installed
 from tests.project.servers import ROOT
@@ -69,14 +70,14 @@ LISTS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--stores", default=",".join(STORES), help=f"of {', '.join(STORES)}")
+    parser.add_argument("--stores", type=some_of(STORES), default=",".join(STORES), help=f"of {', '.join(STORES)}")
     parser.add_argument("--size", type=int, default=100_000, help="jobs (100,000; a million takes long)")
     parser.add_argument("--rounds", type=int, default=20, help="calls of each kind (20)")
 
 
-def run(*, stores: str, size: int, rounds: int) -> Iterator[str]:
+def run(*, stores: Sequence[str], size: int, rounds: int) -> Iterator[str]:
     """Lines of the report; a time that misses its target is marked."""
-    for store in stores.split(","):
+    for store in stores:
         with _installed(store) as installation:
             began = time.perf_counter()
             token = installation.project(SLUG)

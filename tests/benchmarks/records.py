@@ -8,7 +8,7 @@ import statistics
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from psycopg import sql
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests import databases
-from tests.benchmarks import yardsticks
+from tests.benchmarks import choices, yardsticks
 from tests.benchmarks.workload import JOBS, PROJECT, SHARED_PROJECT, Workload
 
 BACKENDS: Final = ("memory", "file", "file-synced", "sqlite", "postgresql")
@@ -28,8 +28,12 @@ Step = Callable[[], object]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--backends", default="file,sqlite,postgresql", help="of " + ", ".join(BACKENDS))
-    parser.add_argument("--sizes", default="1000,10000", help="records waiting: 1000,100000,1000000")
+    parser.add_argument(
+        "--backends", type=choices.some_of(BACKENDS), default="file,sqlite,postgresql", help="of " + ", ".join(BACKENDS)
+    )
+    parser.add_argument(
+        "--sizes", type=choices.sizes, default="1000,10000", help="records waiting: 1000,100000,1000000"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="how often each is measured in turn (7)")
     parser.add_argument("--only", default="", help="operations, by the beginning of their names")
     parser.add_argument("--processes", type=int, default=4, help="for the claims of several at once (4; 0 for none)")
@@ -40,8 +44,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(
     *,
-    backends: str,
-    sizes: str,
+    backends: Sequence[str],
+    sizes: Sequence[int],
     rounds: int,
     only: str,
     processes: int,
@@ -51,10 +55,10 @@ def run(
 ) -> Iterator[str]:
     """A line for each measure."""
     wanted = tuple(name for name in only.split(",") if name)
-    for name in backends.split(","):
+    for name in backends:
         with contextlib.ExitStack() as stack:
             server = _Server(stack)
-            places = [_Place(stack, server, size, naive) for size in map(int, sizes.split(","))]
+            places = [_Place(stack, server, size, naive) for size in sizes]
             for line in _backend(places, name, rounds, wanted, (processes, claims)):
                 yield _shown(line, json)
 

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import accumulate
 from pathlib import Path
@@ -27,6 +27,7 @@ from jobs_app.stores.segment_records import SegmentRecords
 from jobs_app.stores.segments import SEGMENTS
 from storage_app.records import registry
 from tests import databases
+from tests.benchmarks import choices
 
 BACKENDS: Final = ("memory", "file", "sqlite", "postgresql")
 PROJECT: Final = "bench"
@@ -38,20 +39,22 @@ Ask = Callable[[str], int]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--backends", default="file,sqlite,postgresql", help="of " + ", ".join(BACKENDS))
-    parser.add_argument("--sizes", default="10000", help="segments: 10000,100000")
+    parser.add_argument(
+        "--backends", type=choices.some_of(BACKENDS), default="file,sqlite,postgresql", help="of " + ", ".join(BACKENDS)
+    )
+    parser.add_argument("--sizes", type=choices.sizes, default="10000", help="segments: 10000,100000")
     parser.add_argument("--queries", type=int, default=40, help="of each kind (40)")
     parser.add_argument("--json", action="store_true", help="JSON lines")
 
 
-def run(*, backends: str, sizes: str, queries: int, json: bool) -> Iterator[str]:
+def run(*, backends: Sequence[str], sizes: Sequence[int], queries: int, json: bool) -> Iterator[str]:
     """A line for each measure: median and 95th percentile, and the ratio of the medians (below 1: ours is quicker)."""
-    for size in map(int, sizes.split(",")):
+    for size in sizes:
         corpus = Corpus(size)
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-segments-")))
             alone = Fts5Alone(folder / "alone.sqlite3", corpus)
-            for name in backends.split(","):
+            for name in backends:
                 records = _records(stack, folder, name)
                 yield shown(name, size, "store", _filled(records, corpus), alone.stored, "FTS5 alone", json)
                 gc.collect()

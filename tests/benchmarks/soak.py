@@ -5,10 +5,11 @@ Ends with an error where anything was lost, given twice or answered with a 5xx.
 
 import tempfile
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.benchmarks.choices import some_of
 from tests.durability import live_load
 from tests.durability.live_load import Report
 from tests.live_server import DATABASE_STORE, FILE_STORE, Installation, installed
@@ -18,8 +19,8 @@ KINDS = ("killed", "mixed", "wait")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--stores", default="file,database")
-    parser.add_argument("--kinds", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--stores", type=some_of(STORES), default="file,database", help=f"of {', '.join(STORES)}")
+    parser.add_argument("--kinds", type=some_of(KINDS), default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
     parser.add_argument("--jobs", type=int, default=10_000, help="for killed (10,000)")
     parser.add_argument("--crew", type=int, default=8, help="workers at a time, for killed (8)")
     parser.add_argument("--kills", type=int, default=20, help="workers killed; a quarter as often the server (20)")
@@ -29,10 +30,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
 
 
-def run(**options: int | float | str) -> Iterator[str]:
+def run(*, stores: Sequence[str], kinds: Sequence[str], **options: int | float) -> Iterator[str]:
     """A line for each store and kind."""
-    for store in str(options["stores"]).split(","):
-        for kind in str(options["kinds"]).split(","):
+    for store in stores:
+        for kind in kinds:
             with _installed(store) as installation:
                 yield f"{store} {kind}: {_told(kind, installation, options)}"
 
@@ -46,7 +47,7 @@ def _installed(store: str) -> Iterator[Installation]:
         yield one
 
 
-def _told(kind: str, installation: Installation, options: dict[str, int | float | str]) -> str:
+def _told(kind: str, installation: Installation, options: dict[str, int | float]) -> str:
     if kind == "wait":
         return live_load.percentiles(live_load.long_poll_latencies(installation, rounds=int(options["rounds"])))
     report = _report(kind, installation, options)
@@ -55,7 +56,7 @@ def _told(kind: str, installation: Installation, options: dict[str, int | float 
     return str(report)
 
 
-def _report(kind: str, installation: Installation, options: dict[str, int | float | str]) -> Report:
+def _report(kind: str, installation: Installation, options: dict[str, int | float]) -> Report:
     seed = int(options["seed"])
     if kind == "mixed":
         return live_load.mixed(
