@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -19,6 +20,7 @@ from jobs_app.pages import document_diff, storage_rows
 from jobs_app.pages.document_places import relative_to
 from jobs_app.services import files, outbox, storages
 from jobs_app.services.storages import Health, StorageState
+from jobs_app.templatetags import wording
 from storage_app import file_storages
 from tests.browser import documents_world
 from tests.browser.documents_world import HOSTILE, PICTURE, Documents
@@ -387,6 +389,27 @@ class TestStorages:
             ("Whole batches", [False]),
             ("Versions", [True]),
         ]
+
+    def test_the_overview_says_of_each_storage_what_is_left_of_it(self) -> None:
+        now = datetime.now(UTC)
+
+        def left(health: Health | None, statistics: dict[str, Any] | None = None) -> tuple[str, str]:
+            state = StorageState("docs", "github", None, (), "git", health, statistics or {})
+            room = storage_rows.room(state, "alpha")
+            return room.left, room.note
+
+        assert left(None) == (wording.ABSENT, "not asked yet")
+        assert left(Health(False, "The host does not answer.", {}, now, None)) == ("Down", "The host does not answer.")
+        space = {"free_bytes": 12_300_000_000, "total_bytes": 256_000_000_000}
+        assert left(Health(True, "", space, now, now)) == ("12.3 GB", "free of 256.0 GB")
+        windows = [
+            {"resource": "core", "limit": 5000, "remaining": 4990, "reset": int(now.timestamp()) + 60},
+            {"resource": "graphql", "limit": 5000, "remaining": 40, "reset": int(now.timestamp()) + 60},
+        ]
+        number, of = left(Health(True, "", {}, now, now), {"rate_limits": {"windows": windows}})
+        assert number == "40"
+        assert of.startswith("of 5,000 left: ")
+        assert left(Health(True, "", {}, now, now)) == ("Up", "github")
 
     def test_every_capability_has_words(self, project: Project, settings: Settings) -> None:
         settings.FILE_STORAGES = {"default": {"provider": "memory"}}
