@@ -399,7 +399,7 @@ class TestStorages:
             return room.left, room.note
 
         assert left(None) == (wording.ABSENT, "not asked yet")
-        assert left(Health(False, "The host does not answer.", {}, now, None)) == ("Down", "The host does not answer.")
+        assert left(Health(False, "The host does not answer.", {}, now, now)) == ("Down", "The host does not answer.")
         space = {"free_bytes": 12_300_000_000, "total_bytes": 256_000_000_000}
         assert left(Health(True, "", space, now, now)) == ("12.3 GB", "free of 256.0 GB")
         windows = [
