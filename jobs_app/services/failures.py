@@ -102,7 +102,7 @@ def remove_forgotten() -> int:
         old = store.query(slug, FAILURE_GROUPS.name, before, order="last_seen_at", limit=1000).records
         counts = _jobs_by_state(store, slug, [str(record.id) for record in old])
         for record in old:
-            if not any(counts[str(record.id)][state] for state in (*FAILED, *TRIED_AGAIN)):
+            if not counts[str(record.id)]:
                 try:
                     store.delete(slug, FAILURE_GROUPS.name, record.id, guard=before)
                 except (store_errors.GuardFailedError, store_errors.RecordNotFoundError):
@@ -133,7 +133,7 @@ def _failure(fingerprint: str, group: FailureGroup, jobs: Mapping[JobState, int]
 
 
 def _jobs_by_state(store: RecordStore, slug: str, fingerprints: Sequence[str]) -> dict[str, Counter[JobState]]:
-    """Of each cause: those that count here, all read from counters at once."""
+    """Of each cause, those that stand failed by it or are tried again; all read from counters at once."""
     counts: dict[str, Counter[JobState]] = {fingerprint: Counter() for fingerprint in fingerprints}
     states = [state.value for state in (*FAILED, *TRIED_AGAIN)]
     asked = {"failure__in": list(fingerprints), "status__in": states}

@@ -15,7 +15,7 @@ def some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
     return chosen
 
 
-def sizes(text: str) -> tuple[int, ...]:
+def numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(map(int, text.split(",")))
     except ValueError as error:

@@ -19,7 +19,8 @@ from psycopg import sql
 from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests import databases
-from tests.benchmarks import choices, yardsticks
+from tests.benchmarks import yardsticks
+from tests.benchmarks.choices import numbers, some_of
 from tests.benchmarks.workload import JOBS, PROJECT, SHARED_PROJECT, Workload
 
 BACKENDS: Final = ("memory", "file", "file-synced", "sqlite", "postgresql")
@@ -29,11 +30,9 @@ Step = Callable[[], object]
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--backends", type=choices.some_of(BACKENDS), default="file,sqlite,postgresql", help="of " + ", ".join(BACKENDS)
+        "--backends", type=some_of(BACKENDS), default="file,sqlite,postgresql", help="of " + ", ".join(BACKENDS)
     )
-    parser.add_argument(
-        "--sizes", type=choices.sizes, default="1000,10000", help="records waiting: 1000,100000,1000000"
-    )
+    parser.add_argument("--sizes", type=numbers, default="1000,10000", help="records waiting: 1000,100000,1000000")
     parser.add_argument("--rounds", type=int, default=7, help="how often each is measured in turn (7)")
     parser.add_argument("--only", default="", help="operations, by the beginning of their names")
     parser.add_argument("--processes", type=int, default=4, help="for the claims of several at once (4; 0 for none)")

@@ -173,7 +173,7 @@ def changes(database: Database, layout_name: str, project: str, stream: str) -> 
 
 _ROWS: Final = 500
 _SWEEP: Final = 200
-_MOST_SOUGHT: Final = 300
+_MOST_SOUGHT: Final = 1000
 _PLAIN_VALUE: Final = 150
 _TALLY_TYPES: Final = ("text", "text", "text", "smallint", *["bigint"] * 4)
 _COUNT_TYPES: Final = ("text", "text", "text", "text", "smallint", "text", "bigint")
