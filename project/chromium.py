@@ -68,12 +68,8 @@ def _from_the_package_manager(package: str) -> list[list[str]]:
 
 
 def _succeeds(command: list[str], seconds: float = INSTALL_SECONDS) -> bool:
-    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "15000"}
-    quiet = subprocess.DEVNULL
     try:
-        process = subprocess.Popen(
-            command, stdin=quiet, stdout=quiet, stderr=quiet, env=environ, start_new_session=True
-        )
+        process = _start(command)
     except OSError:  # no program of this machine
         return False
     try:
@@ -81,6 +77,12 @@ def _succeeds(command: list[str], seconds: float = INSTALL_SECONDS) -> bool:
     except subprocess.TimeoutExpired:
         _end(process)
         return False
+
+
+def _start(command: list[str]) -> "subprocess.Popen[bytes]":
+    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "15000"}
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, env=environ, start_new_session=True)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -10,6 +10,7 @@ import pytest
 from project import chromium
 from project.config import ROOT
 from project.management.commands import test as test_command
+from tests.project.servers import alive, until
 
 
 class Run:
@@ -182,13 +183,19 @@ class TestChromium:
         monkeypatch.setattr("os.geteuid", lambda: 1000)
         assert chromium._from_the_package_manager("chromium") == []
 
-    def test_one_that_hangs_is_ended_with_its_children(self, tmp_path: Path) -> None:
-        hanging = tmp_path / "hanging"
-        hanging.write_text(f"#!/bin/sh\n/bin/sleep 60 &\necho $! > {tmp_path}/child\nwait\n")
-        hanging.chmod(0o755)
-        assert not chromium._succeeds([str(hanging)], seconds=0.5)
-        child = Path("/proc", (tmp_path / "child").read_text().strip())
-        assert not child.exists() or "(sleep) Z" in (child / "stat").read_text()
+    def test_one_that_hangs_has_failed(self) -> None:
+        assert not chromium._succeeds(["/bin/sleep", "60"], seconds=0.1)
+
+    def test_what_hangs_is_ended_with_its_children(self, tmp_path: Path) -> None:
+        child = tmp_path / "child"
+        hanging = chromium._start(
+            ["/bin/sh", "-c", f"/bin/sleep 600 & echo $! > {child}.new; mv {child}.new {child}; wait"]
+        )
+        until(child.exists, "the child runs")
+        pid = int(child.read_text())
+        assert alive(pid)
+        chromium._end(hanging)
+        until(lambda: not alive(pid), "the child is gone")
 
 
 def test_temporary_files_lie_in_memory_where_there_is_room_and_are_gone_afterwards(
