@@ -12,6 +12,7 @@ from jobs_app.management.job_run import JobRun, Rules
 
 CLAIM_WAIT: Final = 5.0  # seconds; so long may an idle worker take to stop
 LONGEST_PAUSE: Final = 30.0
+DRAINING: Final = "No more jobs are taken, and what runs is finished; to give it back instead, signal once more."
 
 # What is told of a job: its value, how it ended, and how long it took.
 Tell = Callable[[Value, str, float], None]
@@ -58,9 +59,13 @@ class JobWorker:
         slots = [threading.Thread(target=self._slot) for _ in range(self.plan.slots)]
         for slot in slots:
             slot.start()
+        told = False
         for slot in slots:
             while slot.is_alive():  # a join without a limit would keep signals from being handled on some systems
                 slot.join(0.5)
+                if self._draining.is_set() and self._runs and not told:
+                    self.complain(DRAINING)
+                    told = True
         if self._refusal is not None:
             raise self._refusal
 
