@@ -175,11 +175,17 @@ def test_of_many_who_wait_one_gets_the_job_and_few_try(
         attempts.append(args)
         return attempt(*args)
 
+    async def quiet() -> None:
+        """Nobody has tried for half a second: all wait."""
+        await asyncio.sleep(0.5)
+        while attempts:
+            attempts.clear()
+            await asyncio.sleep(0.5)
+
     async def scene() -> list[HttpResponse]:
         callers = [Caller(in_thread) for _ in crowd]
         answering = [asyncio.ensure_future(later.final(caller)) for later, caller in zip(crowd, callers, strict=True)]
-        await asyncio.sleep(0.5)
-        attempts.clear()
+        await quiet()
         await in_thread(make_job, project)
         await asyncio.wait(answering, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.sleep(0.5)  # for the others to hear of it too

@@ -90,9 +90,9 @@ class Server:
         pid: int = json.loads(seen)["pid"]
         return pid
 
-    def raw(self, *sent: bytes) -> bytes:
-        """What comes back for these bytes until the server closes, or has been silent for a moment."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=1.5) as line:
+    def raw(self, *sent: bytes, patience: float = PATIENCE) -> bytes:
+        """What comes back for these bytes until the server closes, or has been silent for so long."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=patience) as line:
             for part in sent:
                 line.sendall(part)
             return received(line)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
@@ -12,6 +11,8 @@ from django.test import RequestFactory
 
 from jobs_app import live
 from jobs_app.streaming import Caller, Event, EventStream, Later
+
+PATIENCE = 60  # seconds; only what fails needs them
 
 
 class Counters:
@@ -35,24 +36,25 @@ def caller() -> Caller:
 
 
 def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), 2 * PATIENCE))
 
 
-def test_a_change_is_told_within_a_quarter_of_a_second_and_only_to_those_it_concerns() -> None:
+def test_a_change_is_told_at_the_next_look_and_only_to_those_it_concerns() -> None:
     counters = Counters(acme__jobs=1, other__jobs=1)
     hub = live.Hub(counters)
 
     async def scene() -> None:
         async with hub.subscribe(["acme/jobs"], caller()) as mine, hub.subscribe(["other/jobs"], caller()) as theirs:
-            began = time.monotonic()
+            looks = len(counters.reads)
             counters.touch("acme/jobs")
-            assert await mine.next(timeout=5) == {"acme/jobs"}
-            assert time.monotonic() - began < 1.0
+            assert await mine.next(timeout=PATIENCE) == {"acme/jobs"}
+            assert len(counters.reads) <= looks + 2, "one may have been under way"
             assert mine.values == {"acme/jobs": 2}
             assert await theirs.next(timeout=0.01) == frozenset()
             assert "acme/jobs" not in theirs.values
 
     play(scene)
+    assert live.INTERVAL <= 0.25 / 2  # seconds; a quarter of one is promised
 
 
 def test_a_topic_nobody_touched_yet_is_told_when_it_is() -> None:
@@ -61,7 +63,7 @@ def test_a_topic_nobody_touched_yet_is_told_when_it_is() -> None:
     async def scene() -> None:
         async with live.Hub(counters).subscribe(["acme/jobs"], caller()) as changes:
             counters.touch("acme/jobs")
-            assert await changes.next(timeout=5) == {"acme/jobs"}
+            assert await changes.next(timeout=PATIENCE) == {"acme/jobs"}
 
     play(scene)
 
@@ -74,8 +76,8 @@ def test_many_changes_become_one_and_a_slow_subscriber_stays_small() -> None:
         async with hub.subscribe(["acme/jobs"], caller()) as slow, hub.subscribe(["acme/jobs"], caller()) as quick:
             for _ in range(5):
                 counters.touch("acme/jobs")
-                assert await quick.next(timeout=5) == {"acme/jobs"}
-            assert await slow.next(timeout=5) == {"acme/jobs"}
+                assert await quick.next(timeout=PATIENCE) == {"acme/jobs"}
+            assert await slow.next(timeout=PATIENCE) == {"acme/jobs"}
             assert slow.values == {"acme/jobs": 6}
             assert await slow.next(timeout=0.01) == frozenset()
 
@@ -91,7 +93,7 @@ def test_two_hundred_subscribers_cost_one_poll_and_none_costs_none() -> None:
         changes = [await subscription.__aenter__() for subscription in subscriptions]
         counters.reads.clear()
         counters.touch("acme/jobs")
-        told = await asyncio.gather(*(one.next(timeout=5) for one in changes))
+        told = await asyncio.gather(*(one.next(timeout=PATIENCE) for one in changes))
         assert told == [{"acme/jobs"}] * 200
         assert len(counters.reads) < 50
         for subscription in subscriptions:
@@ -113,21 +115,21 @@ def test_a_failing_read_is_survived(caplog: pytest.LogCaptureFixture) -> None:
                 await asyncio.sleep(0.01)
             counters.broken = False
             counters.touch("acme/jobs")
-            assert await changes.next(timeout=5) == {"acme/jobs"}
+            assert await changes.next(timeout=PATIENCE) == {"acme/jobs"}
 
     play(scene)
 
 
 def test_a_nudge_is_quicker_than_the_next_poll() -> None:
     counters = Counters(acme__jobs=1)
-    hub = live.Hub(counters, interval=60)
+    hub = live.Hub(counters, interval=10 * PATIENCE)
 
     async def scene() -> None:
         async with hub.subscribe(["acme/jobs"], caller()) as changes:
             await asyncio.sleep(0)
             counters.touch("acme/jobs")
             await asyncio.to_thread(hub.nudge)
-            assert await changes.next(timeout=5) == {"acme/jobs"}
+            assert await changes.next(timeout=PATIENCE) == {"acme/jobs"}
 
     play(scene)
 
@@ -143,7 +145,7 @@ def test_a_crowd_that_wants_the_same_job_tries_twice_not_a_hundred_times() -> No
 
     async def wait() -> str | None:
         async with hub.subscribe(["acme/jobs"], caller()) as changes:
-            await changes.next(timeout=5)
+            await changes.next(timeout=PATIENCE)
             return await hub.take_turn("acme pdf", changes, attempt)
 
     async def scene() -> None:

@@ -108,7 +108,7 @@ def interference(upstream: str) -> Iterator[Interference]:
         thread.join(10)
 
 
-def wait_until(condition: Callable[[], bool], deadline: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], deadline: float = 120) -> None:
     end = time.monotonic() + deadline
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

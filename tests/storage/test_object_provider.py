@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -363,11 +362,9 @@ class TestLostAnswers:
 
     async def test_silence_ends_in_time(self, s3: S3, files: str, between: Interference) -> None:
         async with s3.provider(files, endpoint=between.address, timeout=0.3) as provider:
-            await provider.list_files()
             between.plan("HEAD", "be silent", times=3)
-            started = time.monotonic()
-            await refused(provider.file_exists("a"), StorageErrorCode.NETWORK_ERROR)
-            assert time.monotonic() - started < 5
+            async with asyncio.timeout(20):  # seconds; the default is 30
+                await refused(provider.file_exists("a"), StorageErrorCode.NETWORK_ERROR)
             between.faults.clear()
 
     async def test_a_download_that_breaks_off_goes_on_where_it_was(
