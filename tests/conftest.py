@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -20,6 +21,16 @@ from storage_app.records.base import RecordStore
 from tests import databases, factories
 from tests.contracts.backends import BACKENDS
 from tests.durability import tallies
+
+# A machine that is busy has no fault: no example has to come within a time. All else as it is here, and with CI=true.
+# Fixtures are of the function, and say for themselves what they keep from one example to the next.
+hypothesis.settings.register_profile(
+    "patient",
+    hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("patient")
 
 
 class Clock:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage_app import hashes
@@ -71,11 +71,7 @@ STEPS: Final = st.lists(
 
 
 @pytest.mark.parametrize("name", [name for name in BACKENDS if name != "memory"])
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60)
 @given(steps=STEPS)
 def test_every_step_gives_what_memory_gives(
     name: str, request: pytest.FixtureRequest, tmp_path: Path, steps: list[Step]

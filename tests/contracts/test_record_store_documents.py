@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from storage_app.records.base import RecordStore
 from storage_app.records.errors import InvalidError
@@ -38,7 +38,7 @@ def test_a_document_comes_back_as_it_went_in(record_store: RecordStore, project:
     assert repr(stored) == repr(document)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(value=VALUES, name=TEXT)
 def test_any_json_comes_back_as_it_went_in(record_store: RecordStore, project: str, value: Any, name: str) -> None:
     document = {"value": value, "in": {name: value}}

@@ -332,7 +332,6 @@ def test_both_answer_alike(left: str, right: str, request: pytest.FixtureRequest
         settings=settings(
             max_examples=20,
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
         ),
     )

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage_app.records import registry
@@ -114,7 +114,7 @@ def found(store: RecordStore, text: str) -> set[str]:
     return {str(record.id) for record in store.query("p", "jobs", asked, limit=1000).records}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(QUERIES)
 def test_the_store_finds_what_the_query_says(store: RecordStore, text: str) -> None:
     query = parse(text, JOBS)
@@ -195,7 +195,6 @@ def test_a_field_may_bring_its_own_condition() -> None:
         assert asked == [Condition(("x",), Op.EQ, [*expected, 2026])]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(max_size=30))
 def test_whatever_is_a_query_can_be_asked(store: RecordStore, text: str) -> None:
     try:
