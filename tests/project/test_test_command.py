@@ -189,7 +189,7 @@ class TestChromium:
     def test_what_hangs_is_ended_with_its_children(self, tmp_path: Path) -> None:
         child = tmp_path / "child"
         hanging = chromium._start(
-            ["/bin/sh", "-c", f"/bin/sleep 600 & echo $! > {child}.new; mv {child}.new {child}; wait"]
+            ["/bin/sh", "-c", f"/bin/sleep 600 & echo $! > {child}.new; /bin/mv {child}.new {child}; wait"]
         )
         until(child.exists, "the child runs")
         pid = int(child.read_text())
