@@ -20,8 +20,13 @@ MOST_LEFT_OUT: Final = 1000
 def one(segment: Segment, project: str, status: int = 200, stale: bool | None = None) -> HttpResponse:
     """A segment, with its version as `ETag`."""
     response = answer({**segment_value(segment, project), "stale": stale}, status)
-    response["ETag"] = preconditions.etag(segment.version)
+    response["ETag"] = tag(segment, stale)
     return response
+
+
+def tag(segment: Segment, stale: bool | None) -> str:
+    """A file changes without its segments, so a caller's copy is not current when `stale` is another."""
+    return preconditions.etag(segment.version, "" if stale is None else "stale" if stale else "fresh")
 
 
 def segment_value(segment: Segment, project: str) -> dict[str, Any]:

@@ -283,10 +283,11 @@ def erase_segment(request: ApiRequest, p: Slug, id: SegmentId) -> HttpResponse:
 )
 def get_segment(request: ApiRequest, p: Slug, id: SegmentId) -> HttpResponse:
     segment = segments.get(request.auth, p, id)
-    tag = preconditions.etag(segment.version)
+    stale = file_digests.is_stale(p, segment.source)
+    tag = segment_answers.tag(segment, stale)
     if preconditions.is_current(request, tag):
         return preconditions.not_modified(tag)
-    return segment_answers.one(segment, p, stale=file_digests.is_stale(p, segment.source))
+    return segment_answers.one(segment, p, stale=stale)
 
 
 @router.patch(

@@ -169,6 +169,8 @@ def test_a_change_is_conditional_on_the_version(api: Api) -> None:
     changed = api.call("PATCH", path, {"priority": 9, "timeout_at": None}, If_Match='"v1"')
     assert (changed.status_code, changed["ETag"]) == (200, '"v2"')
     assert (changed.json()["priority"], changed.json()["timeout_at"], changed.json()["name"]) == (9, None, "a")
+    for never_ours in ('"v1', '"v-1"', '"v²"', '"v1", "v2"', f'"v{"9" * 5000}"'):
+        assert api.call("PATCH", path, {"priority": 1}, If_Match=never_ours).status_code == 412
     stale = api.call("PATCH", path, {"priority": 1}, If_Match='"v1"')
     assert (stale.status_code, code(stale), stale.json()["current_version"]) == (412, "precondition_failed", 2)
     assert code(api.call("PATCH", path, {"status": "completed"})) == "validation_error"

@@ -132,6 +132,23 @@ def test_a_changed_file_makes_its_segment_stale(api: Api, project: Project, dige
     assert stale() is True
 
 
+def test_a_caller_who_has_the_version_hears_of_a_changed_file_all_the_same(api: Api, project: Project) -> None:
+    segments = "/projects/alpha/segments"
+    files.write(COMMAND, project.slug, "default", "a.py", b"as it was")
+    source = {"path": "a.py", "digest": git_hash(b"as it was")}
+    of_file = api.post(segments, {"text": "of a file", "source": source}).json()["segment_id"]
+    fresh = api.get(f"{segments}/{of_file}")["ETag"]
+    assert api.get(f"{segments}/{of_file}", If_None_Match=fresh).status_code == 304
+    files.write(COMMAND, project.slug, "default", "a.py", b"as it is")
+    again = api.get(f"{segments}/{of_file}", If_None_Match=fresh)
+    assert (again.status_code, again.json()["stale"], again.json()["version"]) == (200, True, 1)
+    assert again["ETag"] != fresh
+    assert api.get(f"{segments}/{of_file}", If_None_Match=again["ETag"]).status_code == 304
+    changed = api.call("PATCH", f"{segments}/{of_file}", {"tags": ["x"]}, If_Match=fresh)
+    assert changed.status_code == 200, "the version is still the one"
+    assert api.call("PATCH", f"{segments}/{of_file}", {"tags": []}, If_Match=again["ETag"]).status_code == 412
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"ids": ["a"], "token_budget": 1}, {"token_budget": -1}, {"ids": []}, {"filter": {"q": "("}}]
 )
