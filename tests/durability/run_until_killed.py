@@ -1,11 +1,14 @@
 """Attaches documents by glob and starts a run of them, until it is killed; started again, it goes on:
 
-    python -m tests.durability.run_until_killed FOLDER DOCUMENTS
+    python -m tests.durability.run_until_killed FOLDER DOCUMENTS [WRITES]
 
-Each step is told on standard output as a line of JSON; the last one holds what there is in the end.
+Each step is told on standard output as a line of JSON; the last one holds what there is in the end. With WRITES it
+kills itself after so many writes to the store.
 """
 
 import json
+import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -19,7 +22,7 @@ STEP = timedelta(seconds=0.2)
 PAGE = 1000
 
 
-def main(folder: Path, number: int) -> None:
+def main(folder: Path, number: int, writes: int | None) -> None:
     prepare(folder, {"provider": "local", "root_path": str(folder / "files")})
     from django.core.management import call_command
 
@@ -33,6 +36,8 @@ def main(folder: Path, number: int) -> None:
     call_command("migrate", verbosity=0)
     Project.objects.get_or_create(slug=PROJECT, defaults={"name": "Alpha"})
     write_files(folder, number)
+    if writes is not None:
+        die_after(writes)
     found = runs.find(COMMAND, PROJECT).items
     view = found[0] if found else runs.create(COMMAND, PROJECT, NewRun(content_type="md", storage=ALIAS))
     if view.run.phase is Phase.DRAFT:
@@ -55,6 +60,21 @@ def main(folder: Path, number: int) -> None:
     view = runs.get(COMMAND, PROJECT, view.run.id)
     tell("looked", seconds=time.monotonic() - began, jobs=sum(view.tally.jobs.values()))
     tell("done", **what_there_is(view.run.id))
+
+
+def die_after(writes: int) -> None:
+    from storage_app.records.configured import record_store
+
+    store = record_store()
+    apply, left = store.apply, iter(range(writes - 1, -1, -1))
+
+    def apply_and_die(*args: Any, **options: Any) -> Any:
+        results = apply(*args, **options)
+        if next(left) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return results
+
+    store.apply = apply_and_die  # type: ignore[method-assign]
 
 
 def write_files(folder: Path, number: int) -> None:
@@ -94,4 +114,4 @@ def tell(what: str, **values: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None)
