@@ -7,8 +7,6 @@ kills itself after so many writes to the store.
 """
 
 import json
-import os
-import signal
 import sys
 import time
 from collections import Counter
@@ -32,12 +30,14 @@ def main(folder: Path, number: int, writes: int | None) -> None:
     from jobs_app.domain.run import Phase
     from jobs_app.models import Project
     from jobs_app.services import documents, run_steps, runs
+    from storage_app.records.configured import record_store
+    from tests.durability.dying import die_after
 
     call_command("migrate", verbosity=0)
     Project.objects.get_or_create(slug=PROJECT, defaults={"name": "Alpha"})
     write_files(folder, number)
     if writes is not None:
-        die_after(writes)
+        die_after(record_store(), writes)
     found = runs.find(COMMAND, PROJECT).items
     view = found[0] if found else runs.create(COMMAND, PROJECT, NewRun(content_type="md", storage=ALIAS))
     if view.run.phase is Phase.DRAFT:
@@ -60,21 +60,6 @@ def main(folder: Path, number: int, writes: int | None) -> None:
     view = runs.get(COMMAND, PROJECT, view.run.id)
     tell("looked", seconds=time.monotonic() - began, jobs=sum(view.tally.jobs.values()))
     tell("done", **what_there_is(view.run.id))
-
-
-def die_after(writes: int) -> None:
-    from storage_app.records.configured import record_store
-
-    store = record_store()
-    apply, left = store.apply, iter(range(writes - 1, -1, -1))
-
-    def apply_and_die(*args: Any, **options: Any) -> Any:
-        results = apply(*args, **options)
-        if next(left) == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return results
-
-    store.apply = apply_and_die  # type: ignore[method-assign]
 
 
 def write_files(folder: Path, number: int) -> None:
