@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks.choices import some_of
+from tests.benchmarks.choices import at_least, some_of
 from tests.benchmarks.failed_jobs import SLUG
 from tests.live_server import DATABASE_STORE, FILE_STORE, Installation, installed
 from tests.project.servers import ROOT
@@ -28,8 +28,8 @@ LOOK_EVERY: Final = 0.25
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--stores", type=some_of(STORES), default="file,database", help=f"of {', '.join(STORES)}")
-    parser.add_argument("--jobs", type=int, default=50_000, help="that failed (50,000)")
-    parser.add_argument("--kills", type=int, default=1, help="of the runner, spread over the work (1)")
+    parser.add_argument("--jobs", type=at_least(1), default=50_000, help="that failed (50,000)")
+    parser.add_argument("--kills", type=at_least(0), default=1, help="of the runner, spread over the work (1)")
 
 
 def run(*, stores: Sequence[str], jobs: int, kills: int) -> Iterator[str]:

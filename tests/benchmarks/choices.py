@@ -1,4 +1,4 @@
-"""Lists on a benchmark's command line, such as `--stores file,database`: what it does not know is said at once."""
+"""What a benchmark is told on its command line: what it does not know, or cannot measure, is said at once."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable
@@ -13,6 +13,15 @@ def some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
         return tuple(text.split(","))
 
     return chosen
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise ArgumentTypeError(f"{text!r} is no number of {least} or more")
+        return int(text)
+
+    return number
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -18,6 +18,8 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tests.benchmarks.choices import at_least
+
 LONG_POLLS = 1000
 EVENT_STREAMS = 200
 WSGI = "tests.benchmarks.http_site.granian_wsgi"
@@ -33,9 +35,9 @@ class Subject:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=at_least(1), default=7)
     parser.add_argument("--seconds", type=float, default=1.5, help="for each measurement")
-    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--connections", type=at_least(1), default=16)
 
 
 def run(*, rounds: int, seconds: float, connections: int) -> Iterator[str]:

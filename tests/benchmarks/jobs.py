@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks.choices import numbers, some_of
+from tests.benchmarks.choices import at_least, numbers, some_of
 from tests.durability import live_load
 from tests.live_server import DATABASE_STORE, FILE_STORE, Installation, installed
 
@@ -38,10 +38,14 @@ Ask = Callable[["Line"], None]
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--stores", type=some_of(STORES), default="file,database", help=f"of {', '.join(STORES)}")
     parser.add_argument("--workers", type=numbers, default="1,8,64", help="at once (1,8,64)")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--calls", type=int, default=200, help="of each kind in a round (200)")
-    parser.add_argument("--size", type=int, default=1000, help="jobs that are there already (1000; 1000000 takes long)")
-    parser.add_argument("--polls", type=int, default=50, help="waiting claims whose answer is timed (50; 0 for none)")
+    parser.add_argument("--rounds", type=at_least(1), default=5)
+    parser.add_argument("--calls", type=at_least(1), default=200, help="of each kind in a round (200)")
+    parser.add_argument(
+        "--size", type=at_least(0), default=1000, help="jobs that are there already (1000; 1000000 takes long)"
+    )
+    parser.add_argument(
+        "--polls", type=at_least(0), default=50, help="waiting claims whose answer is timed (50; 0 for none)"
+    )
 
 
 def run(

@@ -39,7 +39,7 @@ def _filled(size: int) -> dict[str, Any]:
     from storage_app.records.operations import Durability, Insert
 
     store = record_store()
-    now, firsts = store.now(), []
+    now, middle = store.now(), ""
     causes: dict[Any, Any] = {}
     for start in range(0, size, BATCH):
         numbers = range(start, min(start + BATCH, size))
@@ -50,9 +50,10 @@ def _filled(size: int) -> dict[str, Any]:
         told = [each for step in steps[:: max(size // COUNTED, 1)] for each in counted(step)]
         store.apply(SLUG, [*made, *told], durability=Durability.KILL_SAFE)
         causes |= {step.job.cause: step.job for step in steps if step.job.has_failed}
-        firsts.append(steps[0].job.id)
+        if size // 2 in numbers:
+            middle = steps[numbers.index(size // 2)].job.id
     _complete(causes)
-    return {"middle": firsts[len(firsts) // 2]}
+    return {"middle": middle}
 
 
 def _complete(causes: dict[Any, Any]) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import httpx
 
 from tests import databases
-from tests.benchmarks.choices import some_of
+from tests.benchmarks.choices import at_least, some_of
 from tests.benchmarks.many_jobs import SLUG
 from tests.live_server import DATABASE_STORE, FILE_STORE, Installation, installed
 from tests.project.servers import ROOT
@@ -71,8 +71,8 @@ LISTS: Final[Mapping[str, Mapping[str, str]]] = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--stores", type=some_of(STORES), default=",".join(STORES), help=f"of {', '.join(STORES)}")
-    parser.add_argument("--size", type=int, default=100_000, help="jobs (100,000; a million takes long)")
-    parser.add_argument("--rounds", type=int, default=20, help="calls of each kind (20)")
+    parser.add_argument("--size", type=at_least(10), default=100_000, help="jobs (100,000; a million takes long)")
+    parser.add_argument("--rounds", type=at_least(1), default=20, help="calls of each kind (20)")
 
 
 def run(*, stores: Sequence[str], size: int, rounds: int) -> Iterator[str]:

@@ -20,7 +20,7 @@ from storage_app.records import registry
 from storage_app.records.base import RecordStore
 from tests import databases
 from tests.benchmarks import yardsticks
-from tests.benchmarks.choices import numbers, some_of
+from tests.benchmarks.choices import at_least, numbers, some_of
 from tests.benchmarks.workload import JOBS, PROJECT, SHARED_PROJECT, Workload
 
 BACKENDS: Final = ("memory", "file", "file-synced", "sqlite", "postgresql")
@@ -33,10 +33,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--backends", type=some_of(BACKENDS), default="file,sqlite,postgresql", help="of " + ", ".join(BACKENDS)
     )
     parser.add_argument("--sizes", type=numbers, default="1000,10000", help="records waiting: 1000,100000,1000000")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each is measured in turn (7)")
+    parser.add_argument("--rounds", type=at_least(1), default=7, help="how often each is measured in turn (7)")
     parser.add_argument("--only", default="", help="operations, by the beginning of their names")
-    parser.add_argument("--processes", type=int, default=4, help="for the claims of several at once (4; 0 for none)")
-    parser.add_argument("--claims", type=int, default=20_000, help="how many those claim (20000)")
+    parser.add_argument(
+        "--processes", type=at_least(0), default=4, help="for the claims of several at once (4; 0 for none)"
+    )
+    parser.add_argument("--claims", type=at_least(1), default=20_000, help="how many those claim (20000)")
     parser.add_argument("--naive", action="store_true", help="with the naive form, up to 100,000 records")
     parser.add_argument("--json", action="store_true", help="JSON lines")
 

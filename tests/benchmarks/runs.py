@@ -14,14 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from tests.benchmarks.choices import at_least
+
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 YARDSTICK: Final = 500
 BODY: Final = b"x" * 600
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--documents", type=int, default=10_000, help="how many a run has (default 10,000)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often all is done anew (default 3)")
+    parser.add_argument("--documents", type=at_least(1), default=10_000, help="how many a run has (default 10,000)")
+    parser.add_argument("--rounds", type=at_least(1), default=3, help="how often all is done anew (default 3)")
 
 
 def run(documents: int = 10_000, rounds: int = 3, **_: Any) -> Iterator[str]:

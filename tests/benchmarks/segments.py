@@ -27,7 +27,7 @@ from jobs_app.stores.segment_records import SegmentRecords
 from jobs_app.stores.segments import SEGMENTS
 from storage_app.records import registry
 from tests import databases
-from tests.benchmarks.choices import numbers, some_of
+from tests.benchmarks.choices import at_least, numbers, some_of
 
 BACKENDS: Final = ("memory", "file", "sqlite", "postgresql")
 PROJECT: Final = "bench"
@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--backends", type=some_of(BACKENDS), default="file,sqlite,postgresql", help="of " + ", ".join(BACKENDS)
     )
     parser.add_argument("--sizes", type=numbers, default="10000", help="segments: 10000,100000")
-    parser.add_argument("--queries", type=int, default=40, help="of each kind (40)")
+    parser.add_argument("--queries", type=at_least(1), default=40, help="of each kind (40)")
     parser.add_argument("--json", action="store_true", help="JSON lines")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.benchmarks.choices import some_of
+from tests.benchmarks.choices import at_least, some_of
 from tests.durability import live_load
 from tests.durability.live_load import Report
 from tests.live_server import DATABASE_STORE, FILE_STORE, Installation, installed
@@ -21,12 +21,14 @@ KINDS = ("killed", "mixed", "wait")
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--stores", type=some_of(STORES), default="file,database", help=f"of {', '.join(STORES)}")
     parser.add_argument("--kinds", type=some_of(KINDS), default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
-    parser.add_argument("--jobs", type=int, default=10_000, help="for killed (10,000)")
-    parser.add_argument("--crew", type=int, default=8, help="workers at a time, for killed (8)")
-    parser.add_argument("--kills", type=int, default=20, help="workers killed; a quarter as often the server (20)")
+    parser.add_argument("--jobs", type=at_least(1), default=10_000, help="for killed (10,000)")
+    parser.add_argument("--crew", type=at_least(1), default=8, help="workers at a time, for killed (8)")
+    parser.add_argument(
+        "--kills", type=at_least(0), default=20, help="workers killed; a quarter as often the server (20)"
+    )
     parser.add_argument("--seconds", type=float, default=60, help="for mixed (60)")
-    parser.add_argument("--workers", type=int, default=64, help="for mixed (64)")
-    parser.add_argument("--rounds", type=int, default=200, help="for wait (200)")
+    parser.add_argument("--workers", type=at_least(1), default=64, help="for mixed (64)")
+    parser.add_argument("--rounds", type=at_least(1), default=200, help="for wait (200)")
     parser.add_argument("--seed", type=int, default=1)
 
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 
-from tests.benchmarks.choices import some_of
+from tests.benchmarks.choices import at_least, some_of
 from tests.benchmarks.storages import github, large, local, objects
 
 PARTS = ("github", "local", "object", "large")
@@ -12,8 +12,8 @@ PARTS = ("github", "local", "object", "large")
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--only", type=some_of(PARTS), default=",".join(PARTS), help=f"of {','.join(PARTS)}")
     parser.add_argument("--latency", type=float, default=0.1, help="seconds that GitHub's answers take (0.1)")
-    parser.add_argument("--rounds", type=int, default=9, help="how often each is measured in turn (9)")
-    parser.add_argument("--mebibytes", type=int, default=1024, help="size of the large file (1024)")
+    parser.add_argument("--rounds", type=at_least(1), default=9, help="how often each is measured in turn (9)")
+    parser.add_argument("--mebibytes", type=at_least(1), default=1024, help="size of the large file (1024)")
 
 
 def run(*, only: Sequence[str], latency: float, rounds: int, mebibytes: int) -> Iterator[str]:
