@@ -71,6 +71,7 @@ QUERIES = {
     "GET /live/": "?topics=/maintenance",
     "GET /p/<slug:slug>/documents/<slug:storage>/file/": "?path=a.txt",
     "GET /p/<slug:slug>/documents/<slug:storage>/image/": "?path=picture.png",
+    "GET /p/<slug:slug>/workers/drain/": "?worker=w1",
     "POST /p/<slug:slug>/documents/<slug:storage>/edit/": "?path=new.txt",
 }
 V1 = "api/v1"
@@ -286,6 +287,7 @@ ROUTES = [
     Route("POST", f"{PAGE}jobs/<job_id>/release/", WRITE),
     Route("POST", f"{PAGE}jobs/<job_id>/delete/", WRITE),
     Route("GET", f"{PAGE}workers/", READ),
+    Route("GET", f"{PAGE}workers/drain/", WRITE),
     Route("POST", f"{PAGE}workers/drain/", WRITE, {"worker": "w1"}),
     Route("POST", f"{PAGE}workers/resume/", WRITE, {"worker": "w1"}),
     Route("GET", f"{PAGE}pauses/", READ),

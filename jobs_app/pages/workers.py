@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs_app.domain.access import Scope
 from jobs_app.domain.job_numbers import FAILURES, Tally
@@ -17,7 +17,7 @@ from jobs_app.pages.first_steps import claim_command
 from jobs_app.pages.job_rows import JobRow
 from jobs_app.pages.job_rows import row as job_row
 from jobs_app.pages.links import link_with, link_without
-from jobs_app.pages.requests import PageRequest, actor_of
+from jobs_app.pages.requests import PageRequest, actor_of, is_partial
 from jobs_app.services import access, job_statistics, workers
 from jobs_app.services.project_jobs import now
 
@@ -79,10 +79,15 @@ def index(request: PageRequest, slug: str) -> HttpResponse:
     return render(request, "workers/index.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def drain(request: PageRequest, slug: str) -> HttpResponse:
-    """The worker's name stands in the form: it may hold any character."""
-    state = workers.drain(actor_of(request), slug, request.POST.get("worker", ""), request.POST.get("reason", ""))
+    """Asks why, and does it. The worker's name is no part of the path: it may hold any character."""
+    actor = actor_of(request)
+    project = access.project_for(actor, slug, Scope.WRITE)
+    if request.method != "POST":
+        context = {"project": project, "worker": row(workers.get(actor, slug, request.GET.get("worker", "")), now())}
+        return render(request, "workers/drain/_form.html" if is_partial(request) else "workers/drain.html", context)
+    state = workers.drain(actor, slug, request.POST.get("worker", ""), request.POST.get("reason", ""))
     rest = (
         "It holds nothing and is safe to stop." if state.is_safe_to_stop else "It is safe to stop once it holds none."
     )

@@ -108,7 +108,9 @@ def busy(store: RecordStore, slug: str) -> frozenset[str]:
 
 
 def drain(actor: Actor, slug: str, worker_id: str, reason: str = "") -> WorkerState:
-    """No new jobs for this worker; what it holds it may end. Then it is safe to stop."""
+    """No new jobs for this worker; what it holds it may end. Then it is safe to stop. Where it is drained already, who
+    gives a reason is noted as the one who did it.
+    """
     project = access.project_for(actor, slug, Scope.WRITE)
     if len(reason) > LONGEST_REASON:
         raise InvalidError.at("reason", f"has {len(reason)} characters; {LONGEST_REASON} is the most")
@@ -117,7 +119,10 @@ def drain(actor: Actor, slug: str, worker_id: str, reason: str = "") -> WorkerSt
     stop = Stop(store.now(), By.actor(actor), reason.strip())
 
     def drained(controls: Controls) -> Controls:
-        return replace(controls, workers={worker_id: stop, **controls.workers})
+        before = controls.workers.get(worker_id)
+        return replace(
+            controls, workers={**controls.workers, worker_id: stop if stop.why or before is None else before}
+        )
 
     control_records.change(store, project.slug, drained)
     target = audit.Target("worker", worker_id, worker_id)

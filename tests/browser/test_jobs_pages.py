@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -44,6 +45,7 @@ def pages(world: jobs_world.Jobs) -> Iterator[str]:
         yield f"/p/alpha/jobs/{job.id}/"
     yield from (f"/p/alpha/jobs/{world.failed.id}/?tab={tab}" for tab in ("log", "data", "events"))
     yield from ("/p/alpha/jobs/trash/", "/p/alpha/workers/", "/p/alpha/pauses/", "/p/alpha/failures/")
+    yield f"/p/alpha/workers/drain/?worker={quote(HOSTILE)}"
 
 
 def test_every_page_is_in_order(real: Visitor, world: jobs_world.Jobs, other_project: Project) -> None:
@@ -87,6 +89,19 @@ def test_a_failed_job_is_found_by_its_error_read_and_retried_by_keys_on_a_phone(
     expect(page.get_by_text("The job was put back into the queue.")).to_be_visible()
     expect(page.locator("#job-head")).to_contain_text("Pending")
     assert jobs.get(COMMAND, project.slug, world.failed.id).status is JobState.PENDING
+
+
+def test_a_worker_is_drained_with_a_reason_by_keys_on_a_phone(real: Visitor, world: jobs_world.Jobs) -> None:
+    page = real("/p/alpha/workers/", width=360).page
+    tab_to(page, page.get_by_role("link", name=f"Drain {HOSTILE}"))
+    page.keyboard.press("Enter")
+    asked = page.get_by_role("dialog", name=f"Drain {HOSTILE}?")
+    expect(asked.get_by_role("textbox")).to_be_focused()
+    page.keyboard.type("a new disk")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"{HOSTILE} gets no new jobs.")).to_be_visible()
+    row = page.locator("#workers tr", has=page.get_by_role("button", name=f"Resume {HOSTILE}"))
+    expect(row).to_contain_text("a new disk")
 
 
 def test_a_job_is_watched_until_it_is_done(real: Visitor, project: Project) -> None:

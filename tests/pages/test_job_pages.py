@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
+from django.utils.html import escape
 
 from jobs_app.domain.access import COMMAND, Role
 from jobs_app.domain.job_log import NewLogEntry
@@ -297,6 +299,25 @@ def test_a_worker_is_drained_and_resumed_whatever_its_name(operator: Client, pro
     assert "Safe to stop" in body(operator, "/p/alpha/workers/")
     said(operator, "/p/alpha/workers/resume/", worker=name)
     assert workers.get(COMMAND, "alpha", name).drained is None
+
+
+def test_why_a_worker_is_drained_is_asked_and_shown(operator: Client, project: Project) -> None:
+    name, viewer = "host 7 <b>?&", client_of(project, Role.VIEWER)
+    claims.claim(COMMAND, "alpha", ClaimRequest(name))
+    address = f"/p/alpha/workers/drain/?worker={quote(name, safe='')}"
+    assert f'href="{address}"' in body(operator, "/p/alpha/workers/")
+    assert "workers/drain/" not in body(viewer, "/p/alpha/workers/")
+    asked = body(operator, address)
+    assert escape(f"Drain {name}?") in asked
+    assert "safe to stop at once" in asked
+    make_job(project)
+    claims.claim(COMMAND, "alpha", ClaimRequest(name))
+    part = operator.get(address, headers={"HX-Request": "true", "HX-Request-Type": "partial"}).content.decode()
+    assert part.lstrip().startswith("<form")
+    assert "What it holds it ends" in part
+    assert operator.get("/p/alpha/workers/drain/?worker=unknown").status_code == 404
+    said(operator, "/p/alpha/workers/drain/", worker=name, reason="a new <disk>")
+    assert "a new &lt;disk&gt;" in body(viewer, "/p/alpha/workers/")
 
 
 def test_a_silent_worker_is_called_so(operator: Client, project: Project, clock: Clock) -> None:

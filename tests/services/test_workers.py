@@ -82,6 +82,14 @@ class TestWorkers:
         assert not workers.get(COMMAND, project.slug, "w1").is_safe_to_stop
         assert list(AuditEntry.objects.values_list("action", flat=True)[:2]) == ["worker.resume", "worker.drain"]
 
+    def test_of_two_who_drain_a_worker_the_last_one_with_a_reason_is_named(self, project: Project) -> None:
+        ask(project, "w1")
+        for reason in ("", "new disk", "", "another disk", ""):
+            workers.drain(COMMAND, project.slug, "w1", reason)
+        drained = workers.get(COMMAND, project.slug, "w1").drained
+        assert drained is not None
+        assert drained.why == "another disk"
+
     def test_a_silent_worker_disappears_after_a_day_and_its_drain_with_it(self, project: Project, clock: Clock) -> None:
         ask(project, "w1")
         workers.drain(COMMAND, project.slug, "w1")
