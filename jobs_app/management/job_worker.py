@@ -63,11 +63,15 @@ class JobWorker:
         for slot in slots:
             while slot.is_alive():  # a join without a limit would keep signals from being handled on some systems
                 slot.join(0.5)
-                if self._draining.is_set() and self._runs and not told:
+                if self._runs and self._finishes() and not told:
                     self.complain(DRAINING)
                     told = True
         if self._refusal is not None:
             raise self._refusal
+
+    def _finishes(self) -> bool:
+        """Whether one signal came, and not two; nor was it the server that sent us away."""
+        return self._draining.is_set() and not self._hurrying.is_set() and self._refusal is None
 
     def _slot(self) -> None:
         try:
