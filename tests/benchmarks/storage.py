@@ -12,7 +12,7 @@ PARTS = ("github", "local", "object", "large")
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--only", type=some_of(PARTS), default=",".join(PARTS), help=f"of {','.join(PARTS)}")
     parser.add_argument("--latency", type=float, default=0.1, help="seconds that GitHub's answers take (0.1)")
-    parser.add_argument("--rounds", type=at_least(1), default=9, help="how often each is measured in turn (9)")
+    parser.add_argument("--rounds", type=at_least(2), default=9, help="how often each is measured in turn (9)")
     parser.add_argument("--mebibytes", type=at_least(1), default=1024, help="size of the large file (1024)")
 
 
