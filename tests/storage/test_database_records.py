@@ -374,6 +374,7 @@ def test_counts_of_values_that_come_and_go_leave_no_rows_behind(record_store: Da
     assert record_store.check("p").problems == []
 
 
+@pytest.mark.django_db
 def test_nothing_is_missing_from_the_migrations() -> None:
     from django.core.management import call_command
 
