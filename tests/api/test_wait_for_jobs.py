@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from jobs_app.domain.access import COMMAND
 from jobs_app.domain.job_log import NewLogEntry
 from jobs_app.domain.job_states import JobState
+from jobs_app.live import hub
 from jobs_app.models import Project
 from jobs_app.services import claims, jobs, logs, pauses, projects, workers
 from jobs_app.services.project_jobs import now
@@ -170,22 +171,23 @@ def test_of_many_who_wait_one_gets_the_job_and_few_try(
     api: Api, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempt, attempts = claims.attempt, []
+    take_turn, turns = hub.take_turn, []
 
     def counted(*args: Any) -> claims.Attempt:
         attempts.append(args)
         return attempt(*args)
 
-    async def quiet() -> None:
-        """Nobody has tried for half a second: all wait."""
-        await asyncio.sleep(0.5)
-        while attempts:
-            attempts.clear()
-            await asyncio.sleep(0.5)
+    async def noted(*args: Any) -> Any:
+        found = await take_turn(*args)
+        turns.append(args)
+        return found
 
     async def scene() -> list[HttpResponse]:
         callers = [Caller(in_thread) for _ in crowd]
         answering = [asyncio.ensure_future(later.final(caller)) for later, caller in zip(crowd, callers, strict=True)]
-        await quiet()
+        while len(turns) < len(crowd):  # then all have looked, and wait
+            await asyncio.sleep(0.01)
+        attempts.clear()
         await in_thread(make_job, project)
         await asyncio.wait(answering, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.sleep(0.5)  # for the others to hear of it too
@@ -195,6 +197,7 @@ def test_of_many_who_wait_one_gets_the_job_and_few_try(
 
     crowd = [waiting(api, seconds=20, worker_id=f"w{number}") for number in range(20)]
     monkeypatch.setattr(claims, "attempt", counted)
+    monkeypatch.setattr(hub, "take_turn", noted)
     answers = play(scene())
     assert sum(len(given(answer)) for answer in answers) == 1
     # The creation wakes all, and so does the claim: each time one or two try for everybody.
